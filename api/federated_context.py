@@ -1,0 +1,167 @@
+"""FederatedContext: what people and Pulumi declare on the control plane. Controllers write only its status."""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from api.condition import Condition
+from api.dot import Digest
+from api.item import ContextPayload, ContextType
+from api.model import KubernetesObject, Model, Observed
+
+CONDITION_LIST: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+
+
+class ConflictPolicyName(StrEnum):
+    """What decides when two sites changed one item without seeing each other. Losers are always recorded."""
+
+    LAST_WRITER_WINS = "LastWriterWins"
+
+
+class Direction(StrEnum):
+    """Which way changes flow."""
+
+    TWO_WAY = "TwoWay"
+    FROM_CONTROL_PLANE = "FromControlPlane"
+
+
+class ConflictRule(Model):
+    """An exception for the items whose name matches; the first match holds."""
+
+    match: str = Field(min_length=1, max_length=253)
+    """Shell-style pattern over item names, e.g. `notes/*`."""
+    policy: ConflictPolicyName | None = None
+    direction: Direction | None = None
+
+
+class ConflictPolicy(Model):
+    """How concurrent changes are decided."""
+
+    default: ConflictPolicyName = ConflictPolicyName.LAST_WRITER_WINS
+    rules: list[ConflictRule] = Field(default_factory=list[ConflictRule], max_length=64)
+
+
+class LabelSelectorRequirement(Model):
+    """One requirement of a label selector."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: list[str] | None = None
+
+
+class LabelSelector(Model):
+    """metav1.LabelSelector over the labels of Karmada Clusters."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[LabelSelectorRequirement] | None = None
+
+
+class History(Model):
+    """How much of the past is kept."""
+
+    revisions: int = Field(default=20, ge=1, le=1000)
+    """Number of revisions kept."""
+
+
+class FederatedContextSpec(Model):
+    """What is wanted."""
+
+    cel: ClassVar[list[tuple[str, str]]] = [
+        ("!(has(self.clusters) && has(self.clusterSelector))", "set clusters or clusterSelector, not both"),
+        ("self.contextType == oldSelf.contextType", "contextType cannot change: delete the context and create another"),
+    ]
+
+    mcp_server_name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    """Name of the Deployment or StatefulSet that serves the context, in the context's namespace."""
+    context_type: ContextType
+    """Which of the server's primitives the items are."""
+    clusters: list[str] | None = Field(default=None, max_length=500, min_length=1)
+    """Names of the members that serve it. Neither this nor clusterSelector: every member."""
+    cluster_selector: LabelSelector | None = None
+    """Selects the members by the labels of their Cluster objects."""
+    context_payload: ContextPayload = Field(default_factory=ContextPayload)
+    """The declared items. What runs is in MCPContext: members may have changed items since."""
+    conflict_policy: ConflictPolicy = Field(default_factory=ConflictPolicy)
+    direction: Direction = Direction.TWO_WAY
+    """TwoWay, or FromControlPlane: changes in members are reverted and recorded."""
+    history: History = Field(default_factory=History)
+    suspended: bool = False
+    """True: nothing is merged or projected until it is false again; members keep what they have."""
+
+    @model_validator(mode="after")
+    def _one_placement(self) -> Self:
+        if self.clusters is not None and self.cluster_selector is not None:
+            raise ValueError("set clusters or clusterSelector, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        seen: set[str] = set()
+        for item in self.context_payload.items:
+            if item.name in seen:
+                raise ValueError(f"item {item.name!r} is declared twice")
+            seen.add(item.name)
+        return self
+
+
+class Phase(StrEnum):
+    """The paper's summary of a context's state."""
+
+    PENDING = "Pending"
+    APPLIED = "Applied"
+    ERROR = "Error"
+
+
+class ClusterCounts(Observed):
+    """Placed clusters by state; bounded at any fleet size."""
+
+    total: int = 0
+    applied: int = 0
+    pending: int = 0
+    failed: int = 0
+    stale: int = 0
+
+
+class ClusterException(Observed):
+    """A cluster that does not serve the head, and why."""
+
+    cluster: str
+    reason: str
+    message: str = Field(max_length=1024)
+    since: str
+
+
+class ConflictCounts(Observed):
+    """Conflicts in the retained history."""
+
+    open: int = 0
+    recorded: int = 0
+
+
+class FederatedContextStatus(Observed):
+    """What is observed; rebuilt from revisions and replicas at any time."""
+
+    observed_generation: int = 0
+    phase: Phase = Phase.PENDING
+    epoch: int = 0
+    version: int = 0
+    timestamp: str | None = None
+    """When the head was committed (RFC 3339)."""
+    digest: Digest | None = None
+    """Digest of the head's payload."""
+    last_writer: str | None = None
+    """Site whose change made the head."""
+    clusters: ClusterCounts = Field(default_factory=ClusterCounts)
+    applied: str | None = None
+    """`<applied>/<total>` clusters, for people."""
+    exceptions: list[ClusterException] = Field(default_factory=list[ClusterException], max_length=20)
+    conflicts: ConflictCounts = Field(default_factory=ConflictCounts)
+    conditions: list[Condition] = Field(default_factory=list[Condition], json_schema_extra=CONDITION_LIST)
+
+
+class FederatedContext(KubernetesObject):
+    """The declared context of MCP servers in several clusters."""
+
+    spec: FederatedContextSpec
+    status: FederatedContextStatus = Field(default_factory=FederatedContextStatus)

@@ -1,0 +1,1 @@
+"""Run: the reconcilers, the agent, the MCP server, and the runtime that they share."""

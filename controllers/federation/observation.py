@@ -1,0 +1,149 @@
+"""What the federation controller knows: caches of the control plane's objects, and views on them for one context."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from api.context_replica import ContextReplica
+from api.federated_context import FederatedContext
+from api.names import (
+    CONTEXT_LABEL,
+    MEMBER_HEARTBEAT,
+    READY_LABEL,
+    STALE_AFTER_SECONDS,
+    cluster_replica_name,
+    member_namespace,
+)
+from controllers.federation.revision_log import RevisionLog
+from controllers.runtime.client import Api
+from controllers.runtime.kinds import (
+    CLUSTER,
+    CONTEXT_REPLICA,
+    CONTEXT_REVISION,
+    FEDERATED_CONTEXT,
+    LEASE,
+    MCP_CONTEXT,
+    PROPAGATION_POLICY,
+    RESOURCE_BINDING,
+    Object,
+    ObjectKey,
+)
+from controllers.runtime.reflector import Reflector
+from core.context_status import MemberView
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A cluster's replica, as stored and as read."""
+
+    key: ObjectKey
+    parsed: ContextReplica
+
+
+class ControlPlane:
+    """Reflectors of all that the reconcilers read."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.contexts = Reflector(api, FEDERATED_CONTEXT)
+        self.revisions = Reflector(api, CONTEXT_REVISION)
+        self.replicas = Reflector(api, CONTEXT_REPLICA)
+        self.mcp_contexts = Reflector(api, MCP_CONTEXT, label_selector=CONTEXT_LABEL)
+        self.policies = Reflector(api, PROPAGATION_POLICY, label_selector=CONTEXT_LABEL)
+        self.clusters = Reflector(api, CLUSTER)
+        self.heartbeats = Reflector(api, LEASE, field_selector=f"metadata.name={MEMBER_HEARTBEAT}")
+        self.bindings = Reflector(api, RESOURCE_BINDING)
+        self.log = RevisionLog(self.revisions)
+
+    @property
+    def reflectors(self) -> tuple[Reflector, ...]:
+        """All of them, to be run."""
+        return (
+            self.contexts,
+            self.revisions,
+            self.replicas,
+            self.mcp_contexts,
+            self.policies,
+            self.clusters,
+            self.heartbeats,
+            self.bindings,
+        )
+
+    def labels(self) -> dict[str, Mapping[str, str]]:
+        """Registered clusters and their labels."""
+        return {key.name: obj["metadata"].get("labels", {}) for key, obj in self.clusters.cache.items()}
+
+    def replica(self, cluster: str, context: ObjectKey) -> Replica | None:
+        """What a cluster has reported of a context; None too if it cannot be read (it is logged)."""
+        key = ObjectKey(member_namespace(cluster), cluster_replica_name(context.namespace, context.name))
+        raw = self.replicas.cache.get(key)
+        if raw is None:
+            return None
+        try:
+            return Replica(key, ContextReplica.parse(raw))
+        except ValidationError as error:
+            _log.warning("replica ignored", replica=str(key), problems=error.error_count())
+            return None
+
+    def is_stale(self, cluster: str, now: datetime) -> bool:
+        """Whether a member that once reported has been silent for long."""
+        lease = self.heartbeats.cache.get(ObjectKey(member_namespace(cluster), MEMBER_HEARTBEAT))
+        renewed: str | None = lease["spec"].get("renewTime") if lease else None
+        return renewed is not None and (now - datetime.fromisoformat(renewed)).total_seconds() > STALE_AFTER_SECONDS
+
+    def view(self, cluster: str, context: ObjectKey, now: datetime) -> MemberView:
+        """What is known of one placed cluster."""
+        labels = self.labels().get(cluster)
+        replica = self.replica(cluster, context)
+        return MemberView(
+            cluster=cluster,
+            registered=labels is not None,
+            prepared=labels is not None and labels.get(READY_LABEL) == "true",
+            stale=self.is_stale(cluster, now),
+            replica=replica.parsed.spec if replica else None,
+            propagation_error=self._propagation_error(cluster, context),
+        )
+
+    def _propagation_error(self, cluster: str, context: ObjectKey) -> str:
+        binding = self.bindings.cache.get(binding_key(context))
+        for item in (binding or {}).get("status", {}).get("aggregatedStatus", []):
+            if item["clusterName"] == cluster and not item.get("applied"):
+                return item.get("appliedMessage", "")
+        return ""
+
+
+def binding_key(context: ObjectKey) -> ObjectKey:
+    """The ResourceBinding that Karmada makes for a context's MCPContext."""
+    return ObjectKey(context.namespace, f"{context.name}-mcpcontext")
+
+
+def failures(binding: Object | None) -> Any:
+    """The part of a ResourceBinding that matters here: where applying failed, and why."""
+    items = (binding or {}).get("status", {}).get("aggregatedStatus", [])
+    return [(item["clusterName"], item.get("appliedMessage")) for item in items if not item.get("applied")]
+
+
+def context_key(replica: Object) -> ObjectKey:
+    """Which context a cluster's replica reports on."""
+    spec = replica.get("spec", {})
+    return ObjectKey(spec.get("contextNamespace", ""), spec.get("context", ""))
+
+
+def read_context(raw: Object) -> FederatedContext:
+    """A FederatedContext from the cache.
+
+    Raises:
+        ValidationError: it does not fit the schema, e.g. because it is older than the CRD.
+    """
+    return FederatedContext.parse(raw)
+
+
+def utc_now() -> datetime:
+    """Wall clock."""
+    return datetime.now(UTC)

@@ -1,0 +1,163 @@
+"""apply: a revision against a journal and what is held locally → what to write, and the journal afterwards."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Final, Self
+
+from api.item import ItemContent
+from api.mcp_context import MCPContextSpec
+from core import clock
+from core.canonical import content_digest, payload_digest
+from core.detect import Local
+from core.journal import Base, Held, Journal
+from core.version_vector import dominates
+
+REASON_RECOVERY_NEEDED: Final = "RecoveryNeeded"
+"""The revision does not follow from the one applied here."""
+REASON_DIGEST_MISMATCH: Final = "DigestMismatch"
+"""The payload is not the one that the revision's digest names."""
+
+_ABSENT = Held()
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision as it is to be held."""
+
+    spec: MCPContextSpec
+    contents: Mapping[str, ItemContent]
+    """Its items by name."""
+    targets: Mapping[str, Held]
+    """What a site holds of it: its items and its tombstones, by name."""
+
+    @classmethod
+    def of(cls, spec: MCPContextSpec) -> Self:
+        """With contents and digests worked out once."""
+        items = spec.context_payload.items
+        contents = {item.name: item.content for item in items}
+        live = {item.name: Held(digest=content_digest(contents[item.name]), dot=item.dot) for item in items}
+        return cls(spec, contents, live | {tombstone.name: Held(dot=tombstone.dot) for tombstone in spec.tombstones})
+
+
+@dataclass(frozen=True)
+class Write:
+    """One item to bring to the revision's content."""
+
+    item: str
+    before: str | None
+    """Content digest found locally; None if there is no such item."""
+    after: str | None
+    """Content digest in the revision; None removes the item."""
+    content: ItemContent | None
+    """What `after` is the digest of."""
+    unique: bool
+    """Whether the content found is of unknown origin, so that no revision holds it: a copy must be saved."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to apply a revision. Removals come first, so that a file can take the place of an emptied directory."""
+
+    writes: tuple[Write, ...]
+    kept: frozenset[str]
+    """Items that stay as they are: their change is undecided, or they are unreadable."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a revision is not applied."""
+
+    reason: str
+    message: str
+
+
+def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journal:
+    """The first journal of a site: whatever it finds in its directory is of unknown origin.
+
+    What the revision knows, deleted items included, is expected to be as it is found: the revision replaces it, and it
+    is never taken for a new change. What the revision does not know, `detect` offers as additions.
+    """
+    return Journal(
+        site=site,
+        incarnation=incarnation,
+        context_type=revision.spec.context_type,
+        last_hlc=clock.latest(revision.spec.version_vector.values()),
+        held={name: Held(digest=digest) for name, digest in local.digests.items() if name in revision.targets},
+    )
+
+
+def plan(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal | None:
+    """What applying the revision takes; None if all of it is applied.
+
+    The base's own revision is planned again while an item that was kept can now be brought up to it.
+
+    Args:
+        journal: after `detect` of the same `local`.
+        revision: the newest revision.
+        local: what is held now.
+    """
+    if refusal := _refuse(journal.base, revision):
+        return refusal
+    vector = revision.spec.version_vector
+    undecided = {name for name in journal.pending if journal.is_undecided(name, vector)}
+    kept = local.unreadable | undecided
+    names = sorted({*revision.targets, *journal.held, *journal.pending, *local.digests} - kept)
+    is_base = journal.base.chain_digest == revision.spec.chain_digest
+    if is_base and all(_is_settled(journal, revision, name) for name in names):
+        return None
+    writes = [_write(journal, revision, local, name) for name in names]
+    needed = [write for write in writes if write.before != write.after]
+    return Plan(tuple(sorted(needed, key=lambda write: write.after is not None)), kept)
+
+
+def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
+    """The journal once all items but the kept ones hold the revision.
+
+    A kept item still holds what it was set from before: a later edit of it has not seen the revision.
+    """
+    spec = revision.spec
+    held = {name: value for name, value in revision.targets.items() if name not in kept}
+    held |= {name: value for name, value in journal.held.items() if name in kept}
+    return journal.model_copy(
+        update={
+            "base": Base(
+                epoch=spec.epoch,
+                version=spec.version,
+                chain_digest=spec.chain_digest,
+                version_vector=spec.version_vector,
+            ),
+            "held": dict(sorted(held.items())),
+            "pending": {name: change for name, change in journal.pending.items() if name in kept},
+            # The receive rule of hybrid logical clocks: what this site does next is later than all it has seen.
+            "last_hlc": clock.latest([journal.last_hlc, *spec.version_vector.values()]),
+        }
+    )
+
+
+def _refuse(base: Base, revision: Revision) -> Refusal | None:
+    spec = revision.spec
+    number, applied = (spec.epoch, spec.version), (base.epoch, base.version)
+    if number < applied or (number == applied and spec.chain_digest != base.chain_digest):
+        why = "is older than" if number < applied else "is another one than"
+    elif not dominates(spec.version_vector, base.version_vector):
+        why = "lacks changes that are in"
+    elif payload_digest({name: held.digest for name, held in revision.targets.items() if held.digest}) != spec.digest:
+        return Refusal(REASON_DIGEST_MISMATCH, f"revision {spec.version}: the payload is not what its digest says")
+    else:
+        return None
+    message = (
+        f"revision {spec.version} (epoch {spec.epoch}) {why} revision {base.version} (epoch {base.epoch}), which is "
+        "applied here and stays: the control plane was restored, or the context was created anew"
+    )
+    return Refusal(REASON_RECOVERY_NEEDED, message)
+
+
+def _write(journal: Journal, revision: Revision, local: Local, name: str) -> Write:
+    before, after = local.digests.get(name), revision.targets.get(name, _ABSENT).digest
+    held = journal.held.get(name)
+    unique = before is not None and held is not None and held.dot is None
+    return Write(name, before, after, revision.contents.get(name), unique)
+
+
+def _is_settled(journal: Journal, revision: Revision, name: str) -> bool:
+    return name not in journal.pending and journal.held.get(name) == revision.targets.get(name)

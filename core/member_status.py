@@ -1,0 +1,110 @@
+"""Member status: what a member serves of a context, for MCPContext.status, and what is wrong in it as a whole."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+from api.condition import (
+    READY,
+    REASON_APPLIED,
+    REASON_NO_REPLICA,
+    REASON_PROGRESSING,
+    REASON_SERVER_NOT_FOUND,
+    REASON_STALE,
+    STALE,
+    Condition,
+)
+from api.context_replica import Problem, SiteState
+from api.mcp_context import MCPContext, MCPContextSpec, MCPContextStatus, ReplicaCounts
+from api.names import SERVER_LABEL
+
+REASON_HEARD: Final = "Heard"
+"""The control plane answers."""
+
+Verdict: TypeAlias = tuple[Literal["True", "False"], str, str]
+"""Status, reason and message of a condition."""
+
+
+def problems(context: MCPContext, server_exists: bool) -> list[Problem]:
+    """What is wrong in the member as a whole.
+
+    Args:
+        context: the context in the member.
+        server_exists: whether its namespace has a Deployment or StatefulSet of its server's name.
+    """
+    if server_exists:
+        return []
+    server, namespace = context.spec.mcp_server_name, context.metadata.namespace
+    message = (
+        f"namespace {namespace!r} has no Deployment or StatefulSet {server!r} with the label {SERVER_LABEL}: "
+        f"deploy that MCP server to this cluster, or correct mcpServerName or the placement of FederatedContext "
+        f"{context.metadata.name!r}"
+    )
+    return [Problem(reason=REASON_SERVER_NOT_FOUND, message=message)]
+
+
+def status(
+    context: MCPContext, sites: Sequence[SiteState], server_exists: bool, control_plane_silent: bool, now: str
+) -> MCPContextStatus:
+    """What the member serves; equal to the present status if nothing has changed.
+
+    Args:
+        context: the context in the member, with its present status.
+        sites: what its live pods hold, one site each, in any order.
+        server_exists: whether its server's Deployment or StatefulSet exists.
+        control_plane_silent: whether the control plane has not answered for a while.
+        now: RFC 3339, for the conditions that change.
+    """
+    verdicts = {READY: _ready(context, sites, server_exists), STALE: _stale(control_plane_silent)}
+    digests = {site.digest for site in sites}
+    return MCPContextStatus(
+        observed_generation=context.metadata.generation,
+        observed_version=min((site.applied_version for site in sites), default=0),
+        digest=digests.pop() if len(digests) == 1 else None,
+        replicas=ReplicaCounts(total=len(sites), applied=sum(_has_applied(site, context.spec) for site in sites)),
+        conditions=_conditions(context, verdicts, now),
+    )
+
+
+def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool) -> Verdict:
+    """The first of these that holds, from what stops everything to what is a matter of time."""
+    if wrong := problems(context, server_exists):
+        return "False", wrong[0].reason, wrong[0].message
+    if not sites:
+        server = context.spec.mcp_server_name
+        return "False", REASON_NO_REPLICA, f"no pod of {server!r} has reported: see its pods and their agent's log"
+    if reported := sorted((site.pod, problem.message, problem.reason) for site in sites for problem in site.problems):
+        pod, message, reason = reported[0]
+        more = f" (and {len(reported) - 1} more)" if len(reported) > 1 else ""
+        return "False", reason, f"pod {pod!r}: {message}{more}"
+    applied, version = sum(_has_applied(site, context.spec) for site in sites), context.spec.version
+    if applied < len(sites):
+        return "False", REASON_PROGRESSING, f"{applied} of {len(sites)} pods serve version {version}"
+    return "True", REASON_APPLIED, f"all {len(sites)} pods serve version {version}"
+
+
+def _stale(control_plane_silent: bool) -> Verdict:
+    if not control_plane_silent:
+        return "False", REASON_HEARD, "the control plane answers"
+    return "True", REASON_STALE, "the control plane does not answer: local changes are kept and sent when it does"
+
+
+def _has_applied(site: SiteState, spec: MCPContextSpec) -> bool:
+    """Whether a pod serves the revision, or already a later one than our view of the context has reached."""
+    same = site.base_digest == spec.chain_digest
+    return site.applied_version > spec.version or (site.applied_version == spec.version and same)
+
+
+def _conditions(context: MCPContext, verdicts: Mapping[str, Verdict], now: str) -> list[Condition]:
+    present = {condition.type: condition for condition in context.status.conditions}
+    merged = dict(present)
+    for kind, (value, reason, message) in verdicts.items():
+        before = present.get(kind)
+        merged[kind] = Condition(
+            type=kind,
+            status=value,
+            reason=reason,
+            message=message,
+            last_transition_time=before.last_transition_time if before and before.status == value else now,
+            observed_generation=context.metadata.generation,
+        )
+    return list(merged.values())

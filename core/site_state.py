@@ -1,0 +1,54 @@
+"""Site state: what a site tells the control plane about a context, made of its journal and of what it holds."""
+
+from typing import Final
+
+from api.context_replica import Change, Problem, SiteState
+from core import canonical
+from core.detect import Local
+from core.journal import Journal
+
+PUBLISHED_BYTES: Final = 1024 * 1024
+"""Changes of at most this size, as canonical JSON, are told at a time: etcd stores 1.5 MiB for an object."""
+_CHANGES_LIMIT = 1000
+_PROBLEMS_LIMIT = 20
+
+
+def site_state(journal: Journal, pod: str, local: Local, problems: list[Problem]) -> SiteState:
+    """Everything that is undecided, whatever was told before.
+
+    Args:
+        journal: the site's journal.
+        pod: name of the pod.
+        local: what the context directory holds.
+        problems: what a person must look at; the first 20 are told.
+    """
+    return SiteState(
+        site=journal.site,
+        pod=pod,
+        base_version=journal.base.version,
+        base_digest=journal.base.chain_digest,
+        applied_version=journal.base.version,
+        digest=_digest(journal, local),
+        changes=_publishable(journal),
+        problems=problems[:_PROBLEMS_LIMIT],
+    )
+
+
+def _digest(journal: Journal, local: Local) -> str:
+    """Digest of the payload held; an unreadable item counts as it was last readable, for so it is served."""
+    unreadable = {name: digest for name in local.unreadable if (digest := journal.expected(name))}
+    return canonical.payload_digest({**unreadable, **local.digests})
+
+
+def _publishable(journal: Journal) -> list[Change]:
+    """The undecided changes, oldest first; what exceeds the limits waits until earlier ones are decided."""
+    vector = journal.base.version_vector
+    undecided = [change for item, change in journal.pending.items() if journal.is_undecided(item, vector)]
+    chosen: list[Change] = []
+    size = 0
+    for change in sorted(undecided, key=lambda change: change.dot.order)[:_CHANGES_LIMIT]:
+        size += canonical.size(change.wire())
+        if chosen and size > PUBLISHED_BYTES:
+            break
+        chosen.append(change)
+    return chosen

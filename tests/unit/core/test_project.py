@@ -1,0 +1,39 @@
+"""What Karmada gets to see of a head."""
+
+from core import project
+from tests.unit.core.scene import advance, change, context, dot, payload, spec
+
+
+def test_live_items_are_served_with_their_dots_and_deleted_ones_are_tombstones() -> None:
+    first = advance(None, [], declared=payload(a="1", b="2"))
+    head = advance(first, [change("a", None, dot("m1/p#1", 200), first.items[0].dot if first else None)])
+    assert head is not None
+    served = project.served(context(), head)
+    assert [item.name for item in served.context_payload.items] == ["b"]
+    assert served.context_payload.items[0].dot == head.items[1].dot
+    assert [(gone.name, gone.dot) for gone in served.tombstones] == [("a", dot("m1/p#1", 200))]
+    assert (served.digest, served.chain_digest, served.version) == (head.digest, head.chain_digest, 2)
+
+
+def test_the_policy_selects_this_context_alone_and_prepared_members_only() -> None:
+    named = context(spec().model_copy(update={"clusters": ["m2", "m1"]}))
+    policy = project.propagation_policy(named)["spec"]
+    (selector,) = policy["resourceSelectors"]
+    assert (selector["kind"], selector["name"], selector["namespace"]) == ("MCPContext", "demo", "team")
+    affinity = policy["placement"]["clusterAffinity"]
+    assert affinity["clusterNames"] == ["m1", "m2"]
+    assert affinity["labelSelector"]["matchLabels"] == {"mcpfed.io/ready": "true"}
+
+
+def test_what_is_projected_is_collected_with_its_context() -> None:
+    head = advance(None, [])
+    assert head is not None
+    for obj in (project.mcp_context(context(), head), project.propagation_policy(context())):
+        assert obj["metadata"]["ownerReferences"][0]["uid"] == "u-1"
+
+
+def test_covers_ignores_what_others_added_but_no_difference() -> None:
+    assert project.covers({"a": 1, "b": [{"c": 2, "d": 3}]}, {"b": [{"c": 2}]})
+    assert not project.covers({"b": [{"c": 2}]}, {"b": [{"c": 3}]})
+    assert not project.covers({"b": [1, 2]}, {"b": [1]})
+    assert not project.covers({}, {"a": None})
