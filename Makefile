@@ -1,0 +1,69 @@
+# Everything runs in .venv, made from requirements-dev.txt. `make up` and `make test` set up whatever is missing.
+PYTHON ?= python3
+MEMBERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: up down clean-fleet test test-unit test-contract test-integration test-e2e check format generate requirements images bench-latency
+
+up: $(STAMP) sandbox ## local fleet, `pulumi up` of the reference stack, a table of what runs
+	$(BIN)/python -m fleet up --members $(MEMBERS)
+
+down: $(STAMP) ## ends exactly what `make up` started; state stays
+	$(BIN)/python -m fleet down
+
+clean-fleet: down ## and removes the fleet's state
+	$(BIN)/python -m fleet clean
+
+test: test-unit test-contract test-integration test-e2e ## all tests
+
+test-unit: $(STAMP)
+	$(PYTEST) tests/unit
+
+test-contract: $(STAMP)
+	$(PYTEST) tests/contract
+
+test-integration: $(STAMP) sandbox
+	$(PYTEST) tests/integration
+
+test-e2e: $(STAMP) sandbox
+	$(PYTEST) tests/e2e
+
+check: $(STAMP) ## format, lint, types, import direction, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m api build/crds && diff -r build/crds crds || { echo "crds/ is out of date: run 'make generate'"; exit 1; }
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: $(STAMP) ## crds/ from api/
+	$(BIN)/python -m api crds
+
+requirements: $(STAMP) ## pins, from pyproject.toml
+	./requirements.sh $(BIN)/uv
+
+images: ## container images, with buildah or docker
+	images/build
+
+bench-latency: $(STAMP)
+	$(BIN)/python -m benchmarks.latency
+
+.PHONY: sandbox
+sandbox:
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } \
+	  || { echo "bubblewrap (bwrap) is missing: install the package 'bubblewrap'; it isolates the local fleet's pods"; exit 1; }
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python venv module is missing: install 'python3-venv'"; exit 1; }
+	@echo "installing pinned requirements into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,305 @@
+"""The federation controller as a real process on a real API server; Karmada's kinds are stand-ins here."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api.context_revision import ContextRevision
+from api.names import API_VERSION, CONTEXT_LABEL, cluster_replica_name, member_credential, member_namespace
+from controllers.runtime.client import Api
+from controllers.runtime.errors import Forbidden
+from controllers.runtime.kinds import (
+    CLUSTER,
+    CLUSTER_OVERRIDE_POLICY,
+    CONFIG_MAP,
+    CONTEXT_REPLICA,
+    CONTEXT_REVISION,
+    FEDERATED_CONTEXT,
+    MCP_CONTEXT,
+    NAMESPACE,
+    PROPAGATION_POLICY,
+    SECRET,
+    Kind,
+)
+from core import clock
+from core.commit import chain_digest
+from tests.support.apiserver import ApiServer
+from tests.support.kinds import install, karmada_stand_ins, our_crds
+
+SITE = "m1/pod#1"
+
+
+@pytest.fixture
+def credential(apiserver: ApiServer, tmp_path: Path) -> Path:
+    """The control plane's credential as the controller's pod would have it mounted."""
+    config = yaml.safe_load(apiserver.kubeconfig.read_text())
+    authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"])
+    (tmp_path / "server").write_text(apiserver.server)
+    (tmp_path / "ca.crt").write_bytes(authority)
+    (tmp_path / "token").write_text(config["users"][0]["user"]["token"])
+    return tmp_path
+
+
+@asynccontextmanager
+async def controller(credential: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+    environment = {**os.environ, "MCPFED_CONTROL_PLANE": str(credential), "PORT": "0"}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "controllers.federation", env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+@pytest.fixture
+async def plane(api: Api, credential: Path) -> AsyncGenerator[Api]:
+    """An API server with our kinds, one prepared member, and a running controller."""
+    await install(api, *our_crds(), *karmada_stand_ins())
+    await api.apply(NAMESPACE, {"metadata": {"name": "mcpfed-system"}}, "tests")
+    kinds = [{"kind": "MCPContext"}, {"kind": "ContextReplica"}]
+    await api.apply(CLUSTER, {"metadata": {"name": "m1"}, "spec": {}}, "tests")
+    enabled = {"status": {"apiEnablements": [{"groupVersion": API_VERSION, "resources": kinds}]}}
+    await api.patch(CLUSTER, None, "m1", enabled, subresource="status")
+    async with controller(credential):
+        await until(
+            api, CLUSTER, None, "m1", lambda c: c["metadata"].get("labels", {}).get("mcpfed.io/ready") == "true"
+        )
+        yield api
+
+
+async def until(
+    api: Api, kind: Kind, namespace: str | None, name: str, holds: Callable[[dict[str, Any]], object]
+) -> dict[str, Any]:
+    """The object, as soon as it is as wanted."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await api.get(kind, namespace, name)
+            if found is not None and holds(found):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def gone(api: Api, kind: Kind, namespace: str | None, name: str) -> None:
+    async with asyncio.timeout(20):
+        while await api.get(kind, namespace, name) is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def declare(api: Api, namespace: str, texts: dict[str, str], **spec: Any) -> None:
+    items = [{"name": name, "definition": {"description": text}} for name, text in texts.items()]
+    wanted = {"mcpServerName": "s", "contextType": "tools", "contextPayload": {"items": items}, **spec}
+    await api.apply(FEDERATED_CONTEXT, {"metadata": {"name": "demo", "namespace": namespace}, "spec": wanted}, "tests")
+
+
+def edit(item: str, text: str, millis: int, site: str = SITE, base: dict[str, Any] | None = None) -> dict[str, Any]:
+    dot = {"site": site, "hlc": clock.encode(millis)}
+    change = {"item": item, "content": {"definition": {"description": text}}, "dot": dot}
+    return {**change, "baseDot": base} if base else change
+
+
+async def propose(api: Api, namespace: str, *changes: dict[str, Any], cluster: str = "m1", applied: int = 0) -> None:
+    """What a member controller writes."""
+    site = {"site": f"{cluster}/pod#1", "pod": "pod", "appliedVersion": applied, "changes": list(changes)}
+    spec = {"context": "demo", "contextNamespace": namespace, "cluster": cluster, "sites": [site]}
+    metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": member_namespace(cluster)}
+    await api.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
+
+
+def served(mcp_context: dict[str, Any]) -> dict[str, str]:
+    items = mcp_context["spec"]["contextPayload"]["items"]
+    return {item["name"]: item["definition"]["description"] for item in items}
+
+
+async def revisions(api: Api, namespace: str) -> list[ContextRevision]:
+    found = [ContextRevision.parse(raw) for raw in await api.list(CONTEXT_REVISION, namespace)]
+    return sorted(found, key=lambda revision: revision.spec.version)
+
+
+async def test_a_declaration_becomes_a_revision_an_mcp_context_and_a_policy(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    projected = await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    assert served(projected) == {"a": "1"}
+    assert projected["metadata"]["labels"][CONTEXT_LABEL] == "demo"
+    await until(plane, PROPAGATION_POLICY, namespace, "mcpfed-demo", bool)
+    status = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c.get("status")))["status"]
+    assert (status["phase"], status["version"], status["lastWriter"]) == ("Pending", 1, "declared")
+    assert status["digest"] == projected["spec"]["digest"]
+
+
+async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stays_untouched(
+    plane: Api, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    first = await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    base = first["spec"]["contextPayload"]["items"][0]["dot"]
+    before = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", bool))["metadata"]["generation"]
+    await propose(plane, namespace, edit("a", "edited", 9_000, base=base), edit("b", "new", 9_001))
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "edited", "b": "new"})
+    context = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["version"] == 2)
+    assert context["status"]["lastWriter"] == SITE
+    assert context["metadata"]["generation"] == before
+    name = cluster_replica_name(namespace, "demo")
+    replica = await until(plane, CONTEXT_REPLICA, "mcpfed-m1", name, lambda r: r.get("status", {}).get("decided"))
+    assert replica["status"]["decided"] == [{"site": SITE, "hlc": clock.encode(9_001)}]
+
+
+async def test_a_context_is_applied_once_the_member_says_so(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await propose(plane, namespace, applied=1)
+    applied = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Applied")
+    assert applied["status"]["clusters"] == {"total": 1, "applied": 1, "pending": 0, "failed": 0, "stale": 0}
+    assert applied["status"]["observedGeneration"] == applied["metadata"]["generation"]
+
+
+async def test_a_member_has_no_say_in_a_context_that_is_not_placed_on_it(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"}, clusters=["elsewhere"])
+    await propose(plane, namespace, edit("a", "intruder", 9_000))
+    await declare(plane, namespace, {"a": "2"}, clusters=["elsewhere"])
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    assert {cause.site for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
+    status = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c.get("status")))["status"]
+    assert status["exceptions"][0]["reason"] == "ClusterNotFound"
+
+
+async def test_two_instances_commit_without_gaps_and_without_losing_a_change(
+    plane: Api, credential: Path, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "0"}, history={"revisions": 100})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    async with controller(credential):
+        for number in range(1, 16):
+            await asyncio.gather(
+                declare(plane, namespace, {"a": str(number)}, history={"revisions": 100}),
+                propose(plane, namespace, edit(f"b{number}", "x", 9_000 + number)),
+            )
+        await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c).get("a") == "15" and "b15" in served(c))
+    history = await revisions(plane, namespace)
+    assert [r.spec.version for r in history] == list(range(1, len(history) + 1))
+    for before, after in pairwise(history):
+        assert after.spec.parent == before.spec.chain_digest == chain_digest(before.spec)
+
+
+async def test_a_killed_controller_resumes_where_it_was(api: Api, credential: Path, namespace: str) -> None:
+    await install(api, *our_crds(), *karmada_stand_ins())
+    async with controller(credential) as first:
+        await declare(api, namespace, {"a": "1"})
+        await until(api, CONTEXT_REVISION, namespace, "demo-0000000001", bool)
+        first.kill()
+    await declare(api, namespace, {"a": "2"})
+    async with controller(credential):
+        await until(api, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    assert [r.spec.version for r in await revisions(api, namespace)] == [1, 2]
+
+
+async def test_history_is_pruned_to_what_the_context_retains(plane: Api, namespace: str) -> None:
+    for number in range(6):
+        await declare(plane, namespace, {"a": str(number)}, history={"revisions": 3})
+        await until(plane, MCP_CONTEXT, namespace, "demo", lambda c, n=number: served(c) == {"a": str(n)})
+    await gone(plane, CONTEXT_REVISION, namespace, "demo-0000000003")
+    assert [r.spec.version for r in await revisions(plane, namespace)] == [4, 5, 6]
+
+
+async def test_a_payload_over_the_limit_stalls_the_context_and_members_keep_the_last_good_version(
+    plane: Api, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await declare(plane, namespace, {"a": "x" * 300_000})
+    failed = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Error")
+    stalled = next(c for c in failed["status"]["conditions"] if c["type"] == "Stalled")
+    assert stalled["reason"] == "PayloadTooLarge"
+    assert served(await until(plane, MCP_CONTEXT, namespace, "demo", bool)) == {"a": "1"}
+
+
+async def test_a_suspended_context_waits_and_goes_on_when_it_is_resumed(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await declare(plane, namespace, {"a": "2"}, suspended=True)
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["observedGeneration"] == 2)
+    assert served(await until(plane, MCP_CONTEXT, namespace, "demo", bool)) == {"a": "1"}
+    await declare(plane, namespace, {"a": "2"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+
+
+async def test_an_edit_of_what_was_projected_is_put_right(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await plane.patch(MCP_CONTEXT, namespace, "demo", {"spec": {"mcpServerName": "hijacked"}})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: c["spec"]["mcpServerName"] == "s")
+    await plane.delete(PROPAGATION_POLICY, namespace, "mcpfed-demo")
+    await until(plane, PROPAGATION_POLICY, namespace, "mcpfed-demo", bool)
+
+
+async def test_the_replicas_of_a_deleted_context_are_removed(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await propose(plane, namespace, applied=1)
+    await plane.delete(FEDERATED_CONTEXT, namespace, "demo")
+    await gone(plane, CONTEXT_REPLICA, "mcpfed-m1", cluster_replica_name(namespace, "demo"))
+
+
+async def test_a_steady_state_writes_nothing(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await propose(plane, namespace, applied=1)
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Applied")
+    before = await settled(plane)
+    await plane.patch(CLUSTER, None, "m1", {"status": {"heartbeat": "1"}}, subresource="status")
+    assert await settled(plane) == before
+
+
+async def settled(api: Api) -> list[str]:
+    """The store's version for each kind that the controller writes, once two readings a second apart agree."""
+    kinds = (FEDERATED_CONTEXT, CONTEXT_REVISION, MCP_CONTEXT, PROPAGATION_POLICY, CONTEXT_REPLICA, SECRET)
+
+    async def read() -> list[str]:
+        listed = [await api.list(kind) for kind in kinds]
+        return sorted(str(obj["metadata"]["resourceVersion"]) for objects in listed for obj in objects)
+
+    async with asyncio.timeout(20):
+        last: list[str] = []
+        while (now := await read()) != last:
+            last = now
+            await asyncio.sleep(1)
+        return now
+
+
+async def test_a_member_gets_a_credential_that_lets_it_write_its_own_replicas_and_nothing_else(
+    plane: Api, apiserver: ApiServer, namespace: str
+) -> None:
+    secret = await until(plane, SECRET, "mcpfed-system", member_credential("m1"), bool)
+    policy = await until(plane, PROPAGATION_POLICY, "mcpfed-system", member_credential("m1"), bool)
+    assert policy["spec"]["placement"]["clusterAffinity"]["clusterNames"] == ["m1"]
+    token = base64.b64decode(secret["data"]["token"]).decode()
+    async with await Api.from_kubeconfig(apiserver.kubeconfig_for(token=token)) as member:
+        await propose(member, namespace)
+        for refused in (
+            member.list(CONTEXT_REPLICA, "mcpfed-m2"),
+            member.list(FEDERATED_CONTEXT),
+            member.list(SECRET, "mcpfed-system"),
+            member.create(CONFIG_MAP, {"metadata": {"name": "x", "namespace": "mcpfed-m1"}}),
+        ):
+            with pytest.raises(Forbidden):
+                await refused
+
+
+async def test_a_removed_member_loses_its_credential_and_its_name(plane: Api) -> None:
+    await plane.apply(CLUSTER, {"metadata": {"name": "m2"}, "spec": {}}, "tests")
+    await until(plane, SECRET, "mcpfed-system", member_credential("m2"), bool)
+    await until(plane, CLUSTER_OVERRIDE_POLICY, None, "mcpfed-identity", lambda p: len(p["spec"]["overrideRules"]) == 2)
+    await plane.delete(CLUSTER, None, "m2")
+    await gone(plane, SECRET, "mcpfed-system", member_credential("m2"))
+    await until(plane, CLUSTER_OVERRIDE_POLICY, None, "mcpfed-identity", lambda p: len(p["spec"]["overrideRules"]) == 1)
