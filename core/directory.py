@@ -36,6 +36,8 @@ ENCODING: Final = "encoding"
 """Key of a resource's document that is not of its content: `base64` or `none`."""
 IGNORED_ENDINGS: Final = ("~", ".tmp", ".swp", ".swx")
 EXECUTABLE_MODE: Final = "0755"
+MAX_DEPTH: Final = 100
+"""Levels of nesting in a document: more would exhaust the stack of whoever walks it."""
 
 _ITEM_NAME: Final[TypeAdapter[str]] = TypeAdapter(ItemName)
 _MODE: Final = re.compile(r"0[0-7]{3}")
@@ -308,9 +310,18 @@ def _document(path: str, data: bytes) -> dict[str, Any]:
         raise _UnreadableError(path, None, "holds half of a surrogate pair, which is not text") from error
     except (ValueError, RecursionError) as error:
         raise _UnreadableError(path, None, f"not portable JSON: {error}") from error
+    if _deeper_than(document, MAX_DEPTH):
+        raise _UnreadableError(path, None, f"nested more than {MAX_DEPTH} levels deep")
     if not isinstance(document, dict):
         raise _UnreadableError(path, 1, "not a JSON object")
     return cast("dict[str, Any]", document)
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    members = cast("Iterable[object]", value.values() if isinstance(value, dict) else value)
+    return levels == 0 or any(_deeper_than(member, levels - 1) for member in members)
 
 
 def _why(error: ValidationError) -> str:

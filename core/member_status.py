@@ -43,7 +43,13 @@ def problems(context: MCPContext, server_exists: bool) -> list[Problem]:
 
 
 def status(
-    context: MCPContext, sites: Sequence[SiteState], server_exists: bool, control_plane_silent: bool, now: str
+    context: MCPContext,
+    sites: Sequence[SiteState],
+    server_exists: bool,
+    *,
+    now: str,
+    refusal: Problem | None = None,
+    control_plane_silent: bool = False,
 ) -> MCPContextStatus:
     """What the member serves; equal to the present status if nothing has changed.
 
@@ -51,10 +57,11 @@ def status(
         context: the context in the member, with its present status.
         sites: what its live pods hold, one site each, in any order.
         server_exists: whether its server's Deployment or StatefulSet exists.
-        control_plane_silent: whether the control plane has not answered for a while.
         now: RFC 3339, for the conditions that change.
+        refusal: why the control plane does not take the local changes, if it does not.
+        control_plane_silent: whether the control plane has not answered for a while.
     """
-    verdicts = {READY: _ready(context, sites, server_exists), STALE: _stale(control_plane_silent)}
+    verdicts = {READY: _ready(context, sites, server_exists, refusal), STALE: _stale(control_plane_silent)}
     digests = {site.digest for site in sites}
     return MCPContextStatus(
         observed_generation=context.metadata.generation,
@@ -65,13 +72,15 @@ def status(
     )
 
 
-def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool) -> Verdict:
+def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool, refusal: Problem | None) -> Verdict:
     """The first of these that holds, from what stops everything to what is a matter of time."""
     if wrong := problems(context, server_exists):
         return "False", wrong[0].reason, wrong[0].message
     if not sites:
         server = context.spec.mcp_server_name
         return "False", REASON_NO_REPLICA, f"no pod of {server!r} has reported: see its pods and their agent's log"
+    if refusal:
+        return "False", refusal.reason, refusal.message
     if reported := sorted((site.pod, problem.message, problem.reason) for site in sites for problem in site.problems):
         pod, message, reason = reported[0]
         more = f" (and {len(reported) - 1} more)" if len(reported) > 1 else ""

@@ -140,6 +140,7 @@ def test_a_tool_is_its_document_and_its_module() -> None:
         ({"tools/x.json": b'{"definition": {"a": 9007199254740993}}'}, "tools/x.json: definition: "),
         ({"tools/x.json": b'{"inputSchema": {}}'}, "tools/x.json: inputSchema: "),
         ({"tools/x.json": b"[" * 100_000}, "tools/x.json: not portable JSON"),
+        ({"tools/x.json": b'{"definition": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"}, "tools/x.json: nested more"),
         ({"tools/x.py": b"1"}, "tools/x.py: there is no tools/x.json"),
         ({"tools/x.json": b'{"text": "a"}', "tools/x.py": b"1"}, "tools/x.json: text or data is set"),
         ({"tools/x.json": b'{"mode": "9"}', "tools/x.py": b"1"}, "tools/x.json: mode: "),

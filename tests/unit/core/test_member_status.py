@@ -46,9 +46,12 @@ def observe(
     present: MCPContextStatus | None = None,
     server_exists: bool = True,
     silent: bool = False,
+    refusal: Problem | None = None,
     now: str = NOW,
 ) -> MCPContextStatus:
-    return member_status.status(context(present), sites, server_exists, silent, now)
+    return member_status.status(
+        context(present), sites, server_exists, now=now, refusal=refusal, control_plane_silent=silent
+    )
 
 
 def condition(status: MCPContextStatus, kind: str = READY) -> Condition:
@@ -110,6 +113,11 @@ def test_a_pods_problem_is_shown_with_its_pod_and_the_others_are_counted() -> No
     ready = condition(observe(site(0), site(1, problems=broken)))
     assert (ready.status, ready.reason) == ("False", "InvalidItem")
     assert ready.message == "pod 'pod-1': tools/a.json:3: no comma (and 1 more)"
+
+
+def test_changes_that_the_control_plane_refuses_show_with_its_reason() -> None:
+    ready = condition(observe(site(), refusal=Problem(reason="PayloadTooLarge", message="2 MiB")))
+    assert (ready.status, ready.reason, ready.message) == ("False", "PayloadTooLarge", "2 MiB")
 
 
 def test_a_silent_control_plane_shows_in_a_condition_of_its_own() -> None:

@@ -1,0 +1,141 @@
+"""Payload authoring: items as plain data, from Python, from a directory, or from what an MCP server lists."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, cast
+
+from api.item import ContextType, Item, without_nulls
+from core import directory
+
+
+class ItemArgs(TypedDict):
+    """One tool, MCP resource or prompt of a payload. Plain values only: a payload is no place for secrets."""
+
+    name: str
+    """Name, unique in the payload; also the path of the item in the context directory."""
+    definition: NotRequired[dict[str, Any]]
+    """The raw MCP object: Tool, Resource, ResourceTemplate or Prompt."""
+    text: NotRequired[str]
+    """Content as text: of an MCP resource, or a tool's Python module."""
+    data: NotRequired[str]
+    """Content as base64, for bytes that are not UTF-8 text."""
+    handler: NotRequired[dict[str, Any]]
+    """How a tool answers: one of `static` (a CallToolResult), `python` {entrypoint}, `http` {url, method}."""
+    messages: NotRequired[list[dict[str, Any]]]
+    """Messages of a prompt, with `{{argument}}` placeholders."""
+    media_type: NotRequired[str]
+    """Media type of the content where the definition does not say it."""
+    mode: NotRequired[str]
+    """Permission bits of the content's file, e.g. 0755."""
+
+
+def tool(name: str, description: str, input_schema: dict[str, Any], handler: dict[str, Any] | None = None) -> ItemArgs:
+    """A tool; `input_schema` is a JSON Schema whose root type is object."""
+    definition = {"name": name, "description": description, "inputSchema": input_schema}
+    item: ItemArgs = {"name": name, "definition": definition}
+    if handler is not None:
+        item["handler"] = handler
+    return item
+
+
+def prompt(name: str, text: str, description: str = "") -> ItemArgs:
+    """A prompt of one user message; every `{{argument}}` in `text` becomes a required argument."""
+    arguments = [{"name": argument, "required": True} for argument in placeholders(text)]
+    definition: dict[str, Any] = {"name": name}
+    if description:
+        definition["description"] = description
+    if arguments:
+        definition["arguments"] = arguments
+    return {"name": name, "definition": definition, "messages": [user_message(text)]}
+
+
+def user_message(text: str) -> dict[str, Any]:
+    """A PromptMessage of the user."""
+    return {"role": "user", "content": {"type": "text", "text": text}}
+
+
+def placeholders(text: str) -> list[str]:
+    """Names in `{{name}}`, each once, in order."""
+    return list(dict.fromkeys(re.findall(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}", text)))
+
+
+def static_text(text: str) -> dict[str, Any]:
+    """Handler of a tool that always answers `text`."""
+    return {"static": {"content": [{"type": "text", "text": text}]}}
+
+
+def static_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Handler of a tool that always answers `value`, for a tool with an `outputSchema`."""
+    text = json.dumps(value, ensure_ascii=False)
+    return {"static": {"content": [{"type": "text", "text": text}], "structuredContent": value}}
+
+
+def from_directory(path: Path, context_type: ContextType) -> list[ItemArgs]:
+    """The items of a context directory: `path` holds the folder tools, prompts or resources.
+
+    Raises:
+        ValueError: there is no such folder, or a file is no item; names every such file.
+    """
+    root = path / context_type
+    if not root.is_dir():
+        raise ValueError(f"{path} has no folder {context_type.value}")
+    files = {
+        file.relative_to(path).as_posix(): directory.File(file.read_bytes(), bool(file.stat().st_mode & 0o100))
+        for file in sorted(root.rglob("*"))
+        if file.is_file()
+    }
+    parsed = directory.parse(context_type, files)
+    if parsed.problems:
+        problems = "\n".join(f"  {path / problem.path}: {problem.message}" for problem in parsed.problems)
+        raise ValueError(f"not a {context_type} context:\n{problems}")
+    return [_args(Item.of(name, content)) for name, content in sorted(parsed.items.items())]
+
+
+def _args(item: Item) -> ItemArgs:
+    return cast("ItemArgs", item.model_dump(mode="json", exclude_none=True, exclude_unset=True))
+
+
+def from_mcp_dump(dump: Path | Mapping[str, Any], context_type: ContextType) -> list[ItemArgs]:
+    """The definitions that MCP servers list, as items of one payload.
+
+    Nulls are dropped. An item's name is the definition's, made fit for a path; where several
+    servers share one, each gets its server's name and a dot in front. (Prefixing all would rename what clients know.)
+
+    Args:
+        dump: {server name: {"tools": [...], "resources": [...], "resourceTemplates": [...], "prompts": [...]}}, or a
+            JSON file of that.
+        context_type: which of the lists; `resources` includes the templates.
+
+    Raises:
+        ValueError: two definitions of one server have the same name.
+    """
+    servers: Mapping[str, Any] = json.loads(dump.read_text(encoding="utf-8")) if isinstance(dump, Path) else dump
+    lists = ("resources", "resourceTemplates") if context_type is ContextType.RESOURCES else (context_type.value,)
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        (server, item_name(str(definition["name"])), without_nulls(definition))
+        for server, listed in servers.items()
+        for key in lists
+        for definition in cast("list[dict[str, Any]]", listed.get(key) or [])
+    ]
+    shared = _repeated(name for _, name, _ in found)
+    items = [_definition_only(f"{server}.{name}" if name in shared else name, body) for server, name, body in found]
+    if twice := _repeated(item["name"] for item in items):
+        raise ValueError(f"{context_type} listed twice by one server: {', '.join(sorted(twice))}")
+    return items
+
+
+def _definition_only(name: str, definition: dict[str, Any]) -> ItemArgs:
+    return {"name": name, "definition": definition}
+
+
+def _repeated(names: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    return {name for name in names if name in seen or seen.add(name)}
+
+
+def item_name(name: str) -> str:
+    """A definition's name as an item's: every run of other characters than letters, digits, `._-/` becomes a dash."""
+    parts = (re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.")[:128] for part in name.split("/"))
+    return "/".join(part for part in parts if part)

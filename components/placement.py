@@ -1,0 +1,90 @@
+"""Where Karmada copies templates to: placements and propagation policies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.component import metadata
+from core.placement import READY, TOLERATIONS
+
+POLICY_API: Final = "policy.karmada.io/v1alpha1"
+
+
+class LabelSelectorRequirementArgs(TypedDict):
+    """One requirement of a label selector."""
+
+    key: str
+    """Label."""
+    operator: str
+    """In, NotIn, Exists or DoesNotExist."""
+    values: NotRequired[list[str]]
+    """Values, for In and NotIn."""
+
+
+class LabelSelectorArgs(TypedDict):
+    """Selects members by the labels of their Cluster objects."""
+
+    match_labels: NotRequired[dict[str, str]]
+    """Labels that a member must have."""
+    match_expressions: NotRequired[list[LabelSelectorRequirementArgs]]
+    """Further requirements."""
+
+
+class Template(NamedTuple):
+    """An object on the control plane that Karmada copies to members."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
+EVERYWHERE: Final[Mapping[str, Any]] = {"clusterTolerations": TOLERATIONS}
+"""Every member, also one that does not serve MCPContext yet."""
+
+
+def ready_members(
+    clusters: Sequence[str] | None = None, selector: LabelSelectorArgs | None = None
+) -> Mapping[str, Any]:
+    """Karmada placement: the members that are ready for contexts, of these names and with these labels."""
+    chosen = selector or {}
+    labels: dict[str, Any] = {"matchLabels": {**chosen.get("match_labels", {}), **READY}}
+    if expressions := chosen.get("match_expressions"):
+        labels["matchExpressions"] = expressions
+    affinity: dict[str, Any] = {"labelSelector": labels}
+    if clusters:
+        affinity["clusterNames"] = list(clusters)
+    return {"clusterAffinity": affinity, **EVERYWHERE}
+
+
+def propagate(
+    logical_name: str,
+    templates: Sequence[Template],
+    placement: Mapping[str, Any],
+    opts: pulumi.ResourceOptions,
+    *,
+    name: str,
+    namespace: str | None = None,
+    **fields: Any,
+) -> k8s.apiextensions.CustomResource:
+    """Declare the policy that copies `templates` to the members of `placement`.
+
+    Args:
+        logical_name: of the Pulumi resource.
+        templates: what is copied.
+        placement: where to.
+        opts: options of the Pulumi resource.
+        name: of the policy.
+        namespace: where the templates are; None: they have no namespace.
+        fields: further fields of the policy's spec.
+    """
+    selectors = [{"apiVersion": each.api_version, "kind": each.kind, "name": each.name} for each in templates]
+    return k8s.apiextensions.CustomResource(
+        logical_name,
+        api_version=POLICY_API,
+        kind="ClusterPropagationPolicy" if namespace is None else "PropagationPolicy",
+        metadata=metadata(name, namespace),
+        spec={"resourceSelectors": selectors, "placement": placement, **fields},
+        opts=opts,
+    )

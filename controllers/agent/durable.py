@@ -1,0 +1,38 @@
+"""Durable files: after a crash at any moment they hold either the old or the new content."""
+
+import os
+from pathlib import Path
+
+
+def write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Replaces a file in a directory that exists; it is durable on return."""
+    draft = path.with_name(f"{path.name}.tmp")
+    stage(draft, data, mode)
+    draft.replace(path)
+    sync_directory(path.parent)
+
+
+def stage(path: Path, data: bytes, mode: int) -> None:
+    """Writes a file whose bytes are durable, though not its name."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), mode)  # the process's umask does not decide
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def remove(path: Path) -> None:
+    """Removes a file if there is one; its absence is durable on return."""
+    if path.exists():
+        path.unlink(missing_ok=True)
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,215 @@
+"""One context on this pod's volume: its files, its journal, and the steps between them. It waits for nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from api.condition import HALTED
+from api.context_replica import Problem, SiteState
+from api.item import ContextType
+from controllers.agent import durable
+from controllers.agent.records import Records
+from controllers.agent.scan import Scan, Scanner
+from controllers.agent.tree import ObstructedError, Tree
+from core import clock
+from core.apply import Plan, Revision, complete, join, plan
+from core.detect import Local, detect, is_emptied, problem, withhold
+from core.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
+from core.journal import Journal
+from core.site_state import site_state
+
+_log = structlog.get_logger(__name__)
+
+REASON_OBSTRUCTED = "Obstructed"
+"""Something that is not an item is in the way of one, or a file cannot be read."""
+
+REASON_VOLUME_FAILED = "VolumeFailed"
+"""The volume is full, read-only or broken: nothing is detected or applied until it works."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where changes come from, and when."""
+
+    site: str
+    """The site without its incarnation, `<cluster>/<pod>`."""
+    pod: str
+    now_millis: Callable[[], int]
+    new_incarnation: Callable[[], str]
+
+
+class Holding:
+    """What this pod holds of one context.
+
+    Every step leaves the volume in a state from which a new instance goes on, also if it is cut short at any write.
+    Methods raise OSError where the volume fails (full, read-only, gone); what they do can be repeated.
+    """
+
+    def __init__(self, volume: Path, context: str, origin: Origin) -> None:
+        self.context = context
+        self._origin = origin
+        self._content = volume / context
+        self._tree = Tree(self._content)
+        self._records = Records(volume, context)
+        self._records.prepare()
+        self._journal = self._records.journal()
+        intent = self._records.intent() if self._journal else None
+        self._writing = (intent, Revision.of(intent.revision)) if intent else None
+        """What is being written: found here, it was interrupted."""
+        self._scanner = Scanner(self._tree, self._journal.context_type) if self._journal else None
+        self._scan: Scan | None = None
+        """What was found by the last detection; None if there was nothing to compare it with, or it must not count."""
+        self._problems: list[Problem] = []
+        """Of the last scan."""
+        self._refusal: list[Problem] = []
+        """Why the newest revision is not applied."""
+        self._obstructions: list[Problem] = []
+        """Why the last write left items as they were."""
+
+    @property
+    def context_type(self) -> ContextType | None:
+        """The type of what is held; None before the first revision."""
+        return self._journal.context_type if self._journal else None
+
+    def detect(self, *, thorough: bool = False) -> SiteState | None:
+        """Looks for changes and makes them durable: what to publish, or None before the first revision.
+
+        An interrupted write is finished first: until then its files are neither the old nor the new revision's.
+        """
+        if self._journal is None or self._scanner is None:
+            return None
+        if self._writing is not None:
+            self._journal = self._write(self._journal, *self._writing)
+        return self._detect(self._journal, self._scanner, thorough=thorough)
+
+    def apply(self, revision: Revision) -> SiteState | None:
+        """Brings the files to the newest revision, after `detect`: what to publish, or None if nothing has changed."""
+        if self._journal is None:
+            self._join(revision)
+        if self._journal is None or self._scan is None:
+            return None
+        planned = plan(self._journal, revision, self._scan.local)
+        if isinstance(planned, Plan):
+            self._refusal = []
+            self._begin(revision, planned, self._scan)
+            return self.detect()
+        refusal = [problem(planned.reason, planned.message)] if planned else []
+        if refusal == self._refusal:
+            return None
+        self._refusal = refusal
+        return self._state(self._journal, self._scan.local)
+
+    def failed(self, error: OSError) -> SiteState | None:
+        """What to publish while the volume fails; None before the first revision."""
+        if self._journal is None:
+            return None
+        self._problems = [problem(REASON_VOLUME_FAILED, f"{error.strerror}: {error.filename or self._content.name}")]
+        return self._unseen(self._journal)
+
+    def withdraw(self) -> None:
+        """Sets the files aside: the context is no longer served here."""
+        self._records.withdraw(self._content, self._journal.base.version if self._journal else 0)
+        self._journal = self._writing = self._scanner = self._scan = None
+
+    def _detect(self, journal: Journal, scanner: Scanner, *, thorough: bool) -> SiteState:
+        self._scan = None
+        try:
+            scan = scanner.scan(thorough=thorough)
+        except ObstructedError as error:
+            self._problems = [problem(REASON_OBSTRUCTED, str(error))]
+            return self._unseen(journal)
+        local, withheld = withhold(journal, scan.local)
+        self._problems = [*withheld, *scan.problems]
+        if is_emptied(journal, local):
+            self._problems.insert(0, problem(HALTED, self._emptied()))
+            return self._unseen(journal)
+        self._scan = Scan(local, scan.files, scan.problems)
+        detected = detect(journal, local, self._origin.now_millis())
+        if detected is not journal:
+            self._records.save_journal(detected)
+            self._journal = detected
+            _log.info("changes detected", context=self.context, items=sorted(_changed(journal, detected)))
+        return self._state(detected, local)
+
+    def _join(self, revision: Revision) -> None:
+        """Begins a journal: what is found in the directory is expected to be there, or offered as an addition."""
+        scanner = Scanner(self._tree, revision.spec.context_type)
+        local = scanner.scan(thorough=True).local
+        incarnation = self._origin.new_incarnation()
+        journal = join(f"{self._origin.site}#{incarnation}", incarnation, revision, local)
+        self._records.save_journal(journal)
+        self._journal, self._scanner = journal, scanner
+        _log.info("joined", context=self.context, site=journal.site, found=len(local.digests))
+        self._detect(journal, scanner, thorough=False)
+
+    def _begin(self, revision: Revision, planned: Plan, scan: Scan) -> None:
+        since = clock.rfc3339(clock.encode(self._origin.now_millis()))
+        intent = intend(revision, planned, scan.files, since)
+        self._records.save_intent(intent)
+        self._writing = (intent, revision)
+
+    def _write(self, journal: Journal, intent: Intent, revision: Revision) -> Journal:
+        """Carries out an intent, from its beginning or from wherever it was interrupted."""
+        self._tree.make(revision.spec.context_type)
+        self._obstructions = []
+        kept = {step.item for step in intent.steps if not self._replace(revision, intent, step)}
+        self._tree.sync(file.path for step in intent.steps for file in step.files)
+        completed = complete(journal, revision, kept | set(intent.kept))
+        self._records.save_journal(completed)
+        self._records.save_applied(revision)
+        self._records.drop_intent()
+        self._writing = None
+        counts = {"written": len(intent.steps) - len(kept), "kept": len(kept | set(intent.kept))}
+        _log.info("applied", context=self.context, version=revision.spec.version, **counts)
+        return completed
+
+    def _replace(self, revision: Revision, intent: Intent, step: ItemStep) -> bool:
+        """Compare-and-replace of an item's files: whether the item is now the revision's."""
+        try:
+            staged = self._stage(revision, step)
+            found = {file.path: self._tree.read(file.path) for file in step.files}
+            digests = {path: file_digest(file) for path, file in found.items() if file}
+            if not may_replace(step, digests):
+                return False
+            for file in step.files:
+                if file.compare(digests.get(file.path)) is Found.DONE:
+                    continue
+                if step.unique and (lost := found[file.path]):
+                    self._records.rescue(intent.since, file.path, lost.data)
+                if file.after is None:
+                    self._tree.remove(file.path)
+                else:
+                    self._tree.replace(staged[file.path], file.path)
+        except ObstructedError as error:
+            self._obstructions.append(problem(REASON_OBSTRUCTED, str(error), step.item))
+            return False
+        return True
+
+    def _stage(self, revision: Revision, step: ItemStep) -> dict[str, Path]:
+        """New files, durable, ready for their rename, by the path that they are for."""
+        targets = target_files(revision, step.item)
+        changed = [file.path for file in step.files if file.after is not None and file.before != file.after]
+        staged = {path: self._records.stage / str(index) for index, path in enumerate(changed)}
+        for path, place in staged.items():
+            durable.stage(place, targets[path].data, 0o755 if targets[path].executable else 0o644)
+        return staged
+
+    def _state(self, journal: Journal, local: Local) -> SiteState:
+        problems = [*self._refusal, *self._obstructions, *self._problems]
+        return site_state(journal, self._origin.pod, local, problems)
+
+    def _unseen(self, journal: Journal) -> SiteState:
+        """What to publish while nobody can tell what is held."""
+        return self._state(journal, Local({}, {})).model_copy(update={"digest": None})
+
+    def _emptied(self) -> str:
+        return (
+            f"all items of context {self.context!r} vanished at once: nothing is deleted elsewhere and nothing is "
+            f"written here; put the files back, or remove .mcpfed/{self.context}/journal.json and restart the agent"
+        )
+
+
+def _changed(before: Journal, after: Journal) -> set[str]:
+    return {item for item, change in after.pending.items() if before.pending.get(item) != change}

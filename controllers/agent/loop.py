@@ -1,0 +1,163 @@
+"""The loop of one context: wake up, detect, publish, apply. Ends when the context is withdrawn."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import structlog
+from pydantic import ValidationError
+
+from api.context_replica import SiteState
+from api.mcp_context import MCPContextSpec
+from controllers.agent.holding import Holding, Origin
+from controllers.agent.publisher import Publisher
+from controllers.runtime.backoff import DecorrelatedJitter
+from controllers.runtime.kinds import Object
+from core.apply import Revision
+
+_log = structlog.get_logger(__name__)
+
+FULL_SCAN_SECONDS = 30.0
+"""A change of which no event told is found within this time."""
+LAST_WORD_SECONDS = 10.0
+"""How long the last publication may take when the pod ends, within the grace period of 30 s."""
+
+
+class ContextLoop:
+    """Holds one context for as long as it is placed here."""
+
+    def __init__(
+        self,
+        volume: Path,
+        context: str,
+        origin: Origin,
+        publisher: Publisher,
+        newest: Callable[[], Object | None],
+        is_withdrawn: Callable[[], bool],
+    ) -> None:
+        """A loop for a context.
+
+        Args:
+            volume: where its directory is.
+            context: its name.
+            origin: where changes come from.
+            publisher: of its replica; run elsewhere.
+            newest: its MCPContext, None while that is not known.
+            is_withdrawn: whether it is known to be placed here no longer.
+        """
+        self.context = context
+        self.publisher = publisher
+        self.scanned = asyncio.Event()
+        """Set once its directory has been looked at."""
+        self._volume = volume
+        self._origin = origin
+        self._newest = newest
+        self._is_withdrawn = is_withdrawn
+        self._wake = asyncio.Event()
+        self._backoff = DecorrelatedJitter(Random(), base_seconds=0.5)  # noqa: S311  spreads load, guards nothing
+        self._holding: Holding | None = None
+        self._parsed: tuple[Object, Revision] | None = None
+        self._scanned_at = float("-inf")
+        self._is_stopping = False
+
+    def wake(self) -> None:
+        """Something may have changed: a file, or the MCPContext."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """The pod ends: look once more, publish, and return from `run`."""
+        self._is_stopping = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Holds the context until it is withdrawn and its replica is on its way out, or until `stop`."""
+        while not (self._is_withdrawn() or self._is_stopping):
+            self._wake.clear()
+            wait = FULL_SCAN_SECONDS
+            try:
+                await self._step()
+                self._backoff.reset()
+            except OSError as error:
+                wait = self._backoff.next()
+                _log.error("volume failed", context=self.context, error=str(error))
+            self.scanned.set()
+            await self._pause(wait)
+        if self._is_stopping:
+            await self._say_last_word()
+        else:
+            await self._withdraw()
+
+    async def _step(self) -> None:
+        thorough = time.monotonic() - self._scanned_at >= FULL_SCAN_SECONDS
+        await self._detect(thorough=thorough)
+        if thorough:
+            self._scanned_at = time.monotonic()
+        raw = self._newest()
+        revision = self._revision(raw) if raw else None
+        if revision is not None:
+            await self._apply(revision)
+
+    async def _detect(self, *, thorough: bool) -> None:
+        holding = await self._opened()
+        self._offer(await asyncio.to_thread(holding.detect, thorough=thorough))
+
+    async def _apply(self, revision: Revision) -> None:
+        holding = await self._opened()
+        if holding.context_type not in (None, revision.spec.context_type):
+            # Deleted and created anew as another type: nothing of the old files can be an item of the new.
+            await asyncio.to_thread(holding.withdraw)
+            self._holding = None
+            holding = await self._opened()
+        self._offer(await asyncio.to_thread(holding.apply, revision))
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _say_last_word(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await self._detect(thorough=True)
+                await self.publisher.settled()
+        except TimeoutError:
+            _log.warning("ended before all was published: it is in the journal", context=self.context)
+        except OSError as error:
+            _log.error("volume failed", context=self.context, error=str(error))
+
+    async def _opened(self) -> Holding:
+        if self._holding is None:
+            self._holding = await asyncio.to_thread(Holding, self._volume, self.context, self._origin)
+        return self._holding
+
+    async def _withdraw(self) -> None:
+        while True:
+            try:
+                holding = await self._opened()
+                await asyncio.to_thread(holding.withdraw)
+                break
+            except OSError as error:
+                _log.error("volume failed", context=self.context, error=str(error))
+                await asyncio.sleep(self._backoff.next())
+        self.publisher.withdraw()
+        await self.publisher.settled()
+        _log.info("withdrawn", context=self.context)
+
+    def _offer(self, state: SiteState | None) -> None:
+        if state is not None:
+            self.publisher.offer(state)
+
+    def _revision(self, raw: Object) -> Revision | None:
+        if self._parsed is None or self._parsed[0] is not raw:
+            try:
+                self._parsed = (raw, Revision.of(MCPContextSpec.model_validate(raw["spec"])))
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                place = ".".join(str(part) for part in first["loc"])
+                _log.error("MCPContext not understood", context=self.context, place=place, why=first["msg"])
+                return None
+        return self._parsed[1]

@@ -1,0 +1,175 @@
+"""What the member's own API server holds, by context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from api.context_replica import ContextReplica, SiteState
+from api.mcp_context import MCPContext
+from api.names import REPLICA_FINALIZER, SERVER_LABEL
+from controllers.runtime.client import Api
+from controllers.runtime.kinds import CONTEXT_REPLICA, DEPLOYMENT, MCP_CONTEXT, STATEFUL_SET, Object, ObjectKey
+from controllers.runtime.reflector import Reflector
+from core.collect import MemberContext
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class PodReplica:
+    """What a pod says of a context."""
+
+    key: ObjectKey
+    replica: ContextReplica
+    finalizers: list[str]
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it goes as soon as its finalizers are released."""
+        return self.replica.metadata.deletion_timestamp is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for us to let it go."""
+        return self.is_deleted and REPLICA_FINALIZER in self.finalizers
+
+
+class Member:
+    """Follows the contexts, the pods' replicas and the MCP servers of a cluster; keys are those of contexts."""
+
+    def __init__(self, api: Api, cluster: str) -> None:
+        self.api = api
+        self.cluster = cluster
+        self.contexts = Reflector(api, MCP_CONTEXT)
+        self.replicas = Reflector(api, CONTEXT_REPLICA)
+        self._servers = [Reflector(api, kind, label_selector=SERVER_LABEL) for kind in (DEPLOYMENT, STATEFUL_SET)]
+        self._replicas_of: dict[ObjectKey, set[ObjectKey]] = {}
+        self._contexts_of: dict[ObjectKey, set[ObjectKey]] = {}
+        """Contexts by the namespace and name of their server."""
+        self._subscribers: list[Callable[[ObjectKey], None]] = []
+        self.contexts.subscribe(self._on_context)
+        self.replicas.subscribe(self._on_replica)
+        for servers in self._servers:
+            servers.subscribe(self._on_server)
+
+    @property
+    def reflectors(self) -> list[Reflector]:
+        """What must run."""
+        return [self.contexts, self.replicas, *self._servers]
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything has been read once: nothing may be decided before."""
+        return all(reflector.synced.is_set() for reflector in self.reflectors)
+
+    async def synced(self) -> None:
+        """Waits until everything has been read once."""
+        await asyncio.gather(*(reflector.synced.wait() for reflector in self.reflectors))
+
+    def subscribe(self, subscriber: Callable[[ObjectKey], None]) -> None:
+        """Calls `subscriber` for each context that has changed, or that something of has."""
+        self._subscribers.append(subscriber)
+
+    def context_keys(self) -> set[ObjectKey]:
+        """Every context that there is, or that a pod speaks of."""
+        return {*self.contexts.cache, *self._replicas_of}
+
+    def place(self, key: ObjectKey) -> MemberContext:
+        """A context here."""
+        return MemberContext(self.cluster, key.namespace, key.name)
+
+    def context(self, key: ObjectKey) -> MCPContext | None:
+        """The context without its items, or None if it is not placed here.
+
+        Raises:
+            pydantic.ValidationError: the object is not of this version of the API.
+        """
+        raw = self.contexts.cache.get(key)
+        return MCPContext.parse(_without_items(raw)) if raw is not None else None
+
+    def pod_replicas(self, key: ObjectKey) -> list[PodReplica]:
+        """What pods say of a context; deleted pods too, until they are released."""
+        return list(self._read(self._replicas_of.get(key, ())))
+
+    def live_sites(self, key: ObjectKey) -> list[SiteState]:
+        """What the pods that are not deleted hold."""
+        speaks = self.place(key).speaks_as
+        live = (pod.replica.spec.sites for pod in self.pod_replicas(key) if not pod.is_deleted)
+        return [state for sites in live for state in sites if speaks(state.site)]
+
+    def server_exists(self, context: MCPContext) -> bool:
+        """Whether the workload that serves the context is there."""
+        key = ObjectKey(context.metadata.namespace, context.spec.mcp_server_name)
+        return any(key in servers.cache for servers in self._servers)
+
+    def _read(self, keys: Iterable[ObjectKey]) -> Iterable[PodReplica]:
+        for key in sorted(keys):
+            raw = self.replicas.cache[key]
+            try:
+                yield PodReplica(key, ContextReplica.parse(raw), raw["metadata"].get("finalizers") or [])
+            except ValidationError as error:
+                # One pod's nonsense must not keep the others' changes here. What it held is not in the message.
+                _log.error("replica ignored: not of this version of the API", replica=str(key), errors=_places(error))
+
+    def _on_context(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
+        _reindex(self._contexts_of, key, _server_of(old), _server_of(new))
+        self._tell(key)
+
+    def _on_replica(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
+        before, after = _context_of(old), _context_of(new)
+        _reindex(self._replicas_of, key, before, after)
+        if before is not None and before != after:
+            self._tell(before)
+        if new is not None and after is not None:
+            self._refuse_foreign(key, new, self.place(after))
+            self._tell(after)
+
+    def _on_server(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
+        # Only coming and going counts: a Deployment's status changes all the time.
+        if old is None or new is None:
+            for context in self._contexts_of.get(key, ()):
+                self._tell(context)
+
+    def _refuse_foreign(self, key: ObjectKey, replica: Object, place: MemberContext) -> None:
+        foreign = [one["site"] for one in replica["spec"].get("sites") or () if not place.speaks_as(one["site"])]
+        if foreign:
+            _log.warning("sites of another cluster ignored", replica=str(key), cluster=self.cluster, sites=foreign)
+
+    def _tell(self, key: ObjectKey) -> None:
+        for subscriber in self._subscribers:
+            subscriber(key)
+
+
+def _server_of(context: Object | None) -> ObjectKey | None:
+    return ObjectKey(context["metadata"]["namespace"], context["spec"]["mcpServerName"]) if context else None
+
+
+def _context_of(replica: Object | None) -> ObjectKey | None:
+    return ObjectKey(replica["metadata"]["namespace"], replica["spec"]["context"]) if replica else None
+
+
+def _reindex(
+    index: dict[ObjectKey, set[ObjectKey]], member: ObjectKey, old: ObjectKey | None, new: ObjectKey | None
+) -> None:
+    if old is not None and old != new:
+        index[old].discard(member)
+        if not index[old]:
+            del index[old]
+    if new is not None:
+        index.setdefault(new, set()).add(member)
+
+
+def _without_items(context: Object) -> Object:
+    """Items play no part here, and to read a thousand of them costs more than all the rest."""
+    spec: dict[str, Any] = context["spec"]
+    return {**context, "spec": {k: v for k, v in spec.items() if k not in ("contextPayload", "tombstones")}}
+
+
+def _places(error: ValidationError) -> list[str]:
+    return [".".join(map(str, each["loc"])) for each in error.errors(include_input=False, include_url=False)]

@@ -1,0 +1,142 @@
+"""Mirror: what pods propose → the member's replica on the control plane; what is decided there → the pods' replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from api.condition import REASON_INVALID_ITEM, REASON_PAYLOAD_TOO_LARGE
+from api.context_replica import ContextReplica, ContextReplicaSpec, ContextReplicaStatus, Problem
+from api.mcp_context import MCPContext
+from api.names import API_VERSION, CONTEXT_MANAGER, REPLICA_FINALIZER
+from controllers.context.control_plane import ControlPlane, Link
+from controllers.context.member import Member, PodReplica
+from controllers.runtime.controller import Done, Result, Waiting
+from controllers.runtime.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthorized
+from controllers.runtime.kinds import CONTEXT_REPLICA, ObjectKey
+from core import member_status
+from core.collect import collect, releasable, status_for
+
+_log = structlog.get_logger(__name__)
+
+_REFUSED_SECONDS = 15.0
+"""When to ask again after the control plane has refused: rights and schemas are put right by people."""
+
+
+class Mirror:
+    """Reconciles the replica of a context on the control plane with the replicas of its pods here."""
+
+    def __init__(self, member: Member, control_plane: ControlPlane) -> None:
+        self._member = member
+        self._control_plane = control_plane
+        self._refusals: dict[ObjectKey, Problem] = {}
+        self._subscribers: list[Callable[[ObjectKey], None]] = []
+
+    def subscribe(self, subscriber: Callable[[ObjectKey], None]) -> None:
+        """Calls `subscriber` with the key of a context whose `refusal` has changed."""
+        self._subscribers.append(subscriber)
+
+    def refusal(self, key: ObjectKey) -> Problem | None:
+        """Why the control plane does not take what the pods of a context propose, if it does not."""
+        return self._refusals.get(key)
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """Brings one context to rest; the changes go up before anything else, because people wait for them."""
+        context, pods, link = self._member.context(key), self._member.pod_replicas(key), self._control_plane.link
+        try:
+            stored = await self._propose(link, key, context, pods) if link else None
+        except (Unauthorized, Forbidden, NotFound) as error:
+            # A person learns of it from the heartbeat, which is refused as well.
+            raise Waiting("NotAllowed", f"the control plane refuses this member: {error}", _REFUSED_SECONDS) from error
+        await self._release(key, context, pods, stored)
+        if stored is not None:
+            await self._tell_pods(pods, stored.status)
+        return Done()
+
+    async def _propose(
+        self, link: Link, key: ObjectKey, context: MCPContext | None, pods: list[PodReplica]
+    ) -> ContextReplica | None:
+        """Stores what the pods say; returns what the control plane then holds."""
+        stored = link.replica(key)
+        if context is None and not pods:
+            if stored is not None:
+                await link.remove(stored)
+                _log.info("context is no longer placed here, replica removed", context=str(key))
+            self._note(key, None)
+            return None
+        wanted = collect(
+            self._member.place(key),
+            _version_vector(context),
+            [pod.replica.spec for pod in pods],
+            stored.spec if stored else None,
+            member_status.problems(context, self._member.server_exists(context)) if context else (),
+        )
+        if stored is None or stored.spec != wanted:
+            stored = await self._put(link, key, wanted)
+        self._note(key, None)
+        return stored
+
+    async def _put(self, link: Link, key: ObjectKey, wanted: ContextReplicaSpec) -> ContextReplica:
+        try:
+            return await link.put(key, wanted)
+        except (Invalid, TooLarge) as error:
+            reason = REASON_PAYLOAD_TOO_LARGE if isinstance(error, TooLarge) else REASON_INVALID_ITEM
+            message = f"the control plane does not take the local changes, make them smaller or revert them: {error}"
+            self._note(key, Problem(reason=reason, message=message[:1024]))
+            raise Waiting(reason, message, _REFUSED_SECONDS) from error
+
+    def _note(self, key: ObjectKey, refusal: Problem | None) -> None:
+        if refusal == self._refusals.get(key):
+            return
+        self._refusals.pop(key, None)
+        if refusal is not None:
+            self._refusals[key] = refusal
+        for subscriber in self._subscribers:
+            subscriber(key)
+
+    async def _release(
+        self, key: ObjectKey, context: MCPContext | None, pods: list[PodReplica], stored: ContextReplica | None
+    ) -> None:
+        """Lets the replicas of deleted pods go, whose changes are safe."""
+        spec = stored.spec if stored else None
+        for pod in pods:
+            place = self._member.place(key)
+            if pod.is_held and releasable(place, _version_vector(context), pod.replica.spec, spec):
+                await self._release_one(pod)
+
+    async def _release_one(self, pod: PodReplica) -> None:
+        metadata = {
+            # The version that was judged: a change that came since must be judged as well.
+            "resourceVersion": pod.replica.metadata.resource_version,
+            "finalizers": [finalizer for finalizer in pod.finalizers if finalizer != REPLICA_FINALIZER],
+        }
+        try:
+            await self._member.api.patch(
+                CONTEXT_REPLICA, *pod.key, {"metadata": metadata}, field_manager=CONTEXT_MANAGER
+            )
+        except NotFound:
+            return
+        _log.info("replica of a deleted pod released", replica=str(pod.key))
+
+    async def _tell_pods(self, pods: list[PodReplica], decisions: ContextReplicaStatus) -> None:
+        """Copies what is decided to the replicas that it is about; for people, nothing depends on it."""
+        for pod in pods:
+            wanted = status_for(pod.replica.spec, decisions)
+            if pod.is_deleted or wanted == pod.replica.status:
+                continue
+            body = {
+                "apiVersion": API_VERSION,
+                "kind": "ContextReplica",
+                "metadata": {"namespace": pod.key.namespace, "name": pod.key.name, "uid": pod.replica.metadata.uid},
+                "status": wanted.wire(),
+            }
+            try:
+                stored = await self._member.api.apply(CONTEXT_REPLICA, body, CONTEXT_MANAGER, "status", force=True)
+            except NotFound:
+                continue
+            self._member.replicas.observe(stored)
+
+
+def _version_vector(context: MCPContext | None) -> Mapping[str, str]:
+    return context.spec.version_vector if context is not None else {}

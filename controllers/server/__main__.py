@@ -1,0 +1,44 @@
+"""`python -m controllers.server`: serves the contexts of the volume over MCP until it is told to stop."""
+
+import asyncio
+import os
+from importlib import metadata
+
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+
+from controllers.runtime.process import run
+from controllers.runtime.telemetry import configure_logging
+from controllers.server.http import app_of, serve
+from controllers.server.protocol import server_of
+from controllers.server.reloader import Reloader
+from controllers.server.settings import Settings
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Serves until `stop` is set.
+
+    Raises:
+        ConfigurationError: the environment does not say how, or the address is taken.
+    """
+    configure_logging()
+    settings = Settings.from_environment(os.environ)
+    bus = InMemorySubscriptionBus()
+    listen = ListenHandler(bus)
+    reloader = Reloader(settings.context_dir, bus.publish, allow_python=settings.allow_python)
+    server = server_of(lambda: reloader.catalog, bus, listen, _version())
+    app = app_of(server, reloader, settings.hosts)
+    async with asyncio.TaskGroup() as group:
+        reloading = group.create_task(reloader.run())
+        await serve(app, settings.host, settings.port, stop, listen.close)
+        reloading.cancel()
+
+
+def _version() -> str:
+    try:
+        return metadata.version("mcp-federation")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    run(main)

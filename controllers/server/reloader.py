@@ -1,0 +1,153 @@
+"""Keeps what is served equal to the volume: every change is read at once, and announced when it is served."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+from mcp.server.subscriptions import ServerEvent
+from watchfiles import Change
+from watchfiles import awatch as _awatch  # pyright: ignore[reportUnknownVariableType]
+
+from api.item import ContextType, ItemContent
+from controllers.server import volume
+from controllers.server.catalog import Catalog, changes
+from controllers.server.primitives import Primitive, primitive_of
+from controllers.server.served_context import ServedContext, load
+
+INTENT_SECONDS: Final = 5.0
+"""How long an unfinished revision holds a reload back: its writer may have died."""
+SETTLE_MILLISECONDS: Final = 5
+"""Quiet time after which a group of changes is read."""
+GROUP_MILLISECONDS: Final = 50
+"""Longest time that a steady stream of changes is collected before it is read."""
+NEW_DIRECTORY_SECONDS: Final = 0.1
+"""After which a new directory is read again: files that came before its watch was set told nobody."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Reloader:
+    """Reads contexts when they change, and holds what is served."""
+
+    def __init__(
+        self, root: Path, publish: Callable[[ServerEvent], Awaitable[None]], *, allow_python: bool = False
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            root: of the volume.
+            publish: tells clients, after the change is served.
+            allow_python: whether Python modules of tools are run.
+        """
+        self.catalog = Catalog()
+        self.contexts: dict[str, ServedContext] = {}
+        self.failures: dict[str, str] = {}
+        """Contexts that could not be read as a whole, and why."""
+        self.ready = False
+        """Whether the whole volume has been read."""
+        self._root = root.resolve()
+        self._publish = publish
+        self._allow_python = allow_python
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+        self._held: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Reads the volume, then every change, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            await asyncio.sleep(0)  # the watch is set in the task's first step; what was there before is read now
+            self._mark(*await asyncio.to_thread(volume.contexts, self._root))
+            self._wake.set()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                dirty, self._dirty = sorted(self._dirty), set()
+                await self._reload(dirty)
+                self.ready = True
+
+    async def _watch(self) -> None:
+        watch = _awatch(self._root, watch_filter=None, step=SETTLE_MILLISECONDS, debounce=GROUP_MILLISECONDS)
+        async with aclosing(watch):
+            async for group in watch:
+                for change, name in group:
+                    self._note(change, Path(name))
+
+    def _note(self, change: Change, path: Path) -> None:
+        if (context := volume.context_of(self._root, path)) is not None:
+            self._mark(context)
+            if change is Change.added and path.is_dir():
+                self._mark_later(context, NEW_DIRECTORY_SECONDS)
+
+    def _mark(self, *contexts: str) -> None:
+        if contexts:
+            self._dirty.update(contexts)
+            self._wake.set()
+
+    def _mark_later(self, context: str, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._mark, context)
+
+    async def _reload(self, dirty: list[str]) -> None:
+        after = dict(self.contexts)
+        for name in dirty:
+            if self._may_read(name):
+                await self._read(name, after)
+        self.contexts = after
+        before, self.catalog = self.catalog, Catalog.of(after.values())
+        for hidden in sorted({*self.catalog.hidden} - {*before.hidden}):
+            _log.warning("item hidden", item=hidden)
+        for event in changes(before, self.catalog):
+            await self._publish(event)
+
+    async def _read(self, name: str, contexts: dict[str, ServedContext]) -> None:
+        before = contexts.pop(name, None)
+        try:
+            now = await asyncio.to_thread(self._load, name, before)
+            self.failures.pop(name, None)
+        except (volume.UnreadableContextError, OSError) as error:
+            _log.warning("context not read", context=name, error=str(error))
+            self.failures[name] = str(error)
+            now = before
+        if now is not None:
+            contexts[name] = now
+        if now is not before:
+            _report(name, before, now)
+
+    def _load(self, name: str, before: ServedContext | None) -> ServedContext | None:
+        snapshot = volume.read(self._root, name)
+        if snapshot is None:
+            return None
+        return load(name, snapshot, before, partial(_primitive, allow_python=self._allow_python))
+
+    def _may_read(self, context: str) -> bool:
+        """Whether nobody is writing the context, or has been for too long."""
+        if not volume.being_written(self._root, context):
+            self._held.pop(context, None)
+            return True
+        now = asyncio.get_running_loop().time()
+        since = self._held.setdefault(context, now)
+        if now - since >= INTENT_SECONDS:
+            _log.warning("unfinished revision read", context=context, seconds=INTENT_SECONDS)
+            return True
+        if since == now:
+            self._mark_later(context, INTENT_SECONDS)
+        return False
+
+
+def _primitive(context_type: ContextType, name: str, content: ItemContent, *, allow_python: bool) -> Primitive:
+    return primitive_of(context_type, name, content, allow_python=allow_python)
+
+
+def _report(name: str, before: ServedContext | None, now: ServedContext | None) -> None:
+    if now is None:
+        _log.info("context withdrawn", context=name)
+        return
+    if before is None or (before.version, before.digest) != (now.version, now.digest):
+        _log.info("context served", context=name, version=now.version, items=len(now.items), digest=now.digest)
+    for problem in now.problems:
+        if before is None or problem not in before.problems:
+            _log.warning("item not served as written", context=name, problem=problem)

@@ -1,0 +1,1 @@
+"""Contexts to start from, from ten lines up."""

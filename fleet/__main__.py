@@ -1,0 +1,98 @@
+"""`python -m fleet`: the local fleet's command line."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controllers.runtime.errors import ApiError, Unreachable
+from fleet import local
+from fleet.golang import GoError
+from fleet.layout import Layout
+from fleet.processes import ProcessError
+from fleet.progress import shown_progress
+from fleet.provision import NotApplied, provision
+from fleet.pulumi import PulumiError
+from fleet.records import read_records
+from fleet.state import read_state
+from fleet.tools import ToolError, ensure_tools
+
+app = typer.Typer(help="A real fleet of clusters as local processes.", no_args_is_help=True, add_completion=False)
+
+FAILURES = (ProcessError, GoError, ToolError, PulumiError, NotApplied, ApiError, Unreachable, OSError)
+"""What a user can do something about: shown as a message, without a traceback."""
+
+MembersOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=50, help=f"Member clusters. Default: those there are, or {local.DEFAULT_MEMBERS}."),
+]
+
+BareOption = Annotated[bool, typer.Option("--bare", help="Start the clusters only, without the reference stack.")]
+
+
+@app.command()
+def up(members: MembersOption = None, bare: BareOption = False) -> None:
+    """Start whatever is not running, roll the reference stack out, and wait until everything is ready."""
+    layout = Layout.from_environment()
+    with _explained("What was started stays: `up` goes on, `down` ends it."), shown_progress() as progress:
+        tools = ensure_tools(progress=progress)
+        local.up(layout, tools, members, progress)
+        if not bare:
+            asyncio.run(provision(layout, tools, progress))
+    status()
+
+
+@app.command()
+def down() -> None:
+    """Stop exactly what was started; the clusters' contents stay."""
+    with _explained("Run `down` again to end the rest."), shown_progress() as progress:
+        local.down(Layout.from_environment(), progress)
+
+
+@app.command()
+def clean() -> None:
+    """Stop the fleet and remove everything that it stored."""
+    with _explained("Run `clean` again to remove the rest."), shown_progress() as progress:
+        local.clean(Layout.from_environment(), progress)
+
+
+@app.command()
+def status() -> None:
+    """Show the clusters and processes."""
+    layout = Layout.from_environment()
+    clusters = Table("CLUSTER", "ROLE", "SERVER", "KUBECONFIG", box=None)
+    for name, entry in read_state(layout).clusters.items():
+        clusters.add_row(name, entry.role, entry.server, entry.kubeconfig)
+    processes = Table("PROCESS", "STATE", "PID", "SINCE", "MEMORY", "LOG", box=None)
+    for name, record in read_records(layout).items():
+        state = "running" if record.alive else "ended"
+        since = datetime.fromtimestamp(record.started, UTC).astimezone().strftime("%F %T")
+        memory = f"{record.memory_bytes() / 2**20:.0f} MiB"
+        processes.add_row(name, state, str(record.pid), since, memory, layout.relative(record.log))
+    width = None if sys.stdout.isatty() else 240  # in a pipe nothing is cut to a terminal's width
+    Console(width=width).print(clusters, "", processes)
+
+
+@contextmanager
+def _explained(interrupted: str) -> Generator[None]:
+    """Turn a failure into a message and exit code 1; `interrupted` says what Ctrl-C or SIGTERM leaves behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. {interrupted}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except FAILURES as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

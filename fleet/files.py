@@ -1,0 +1,62 @@
+"""Files that several programs share: written whole or not at all, and locked by one program at a time."""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
+    """Replace the file at `path` by `content`; a reader sees the old file or the new one, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path, announce: Callable[[str], None], deadline_seconds: float) -> Generator[None]:
+    """Hold the lock file at `path`; a dead holder's lock is free.
+
+    `announce` is told once whom it waits for. Raises TimeoutError after `deadline_seconds`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        _acquire(file.fileno(), path, announce, time.monotonic() + deadline_seconds)
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _acquire(descriptor: int, path: Path, announce: Callable[[str], None], deadline: float) -> None:
+    announced = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = path.read_text() or "another process"
+            if time.monotonic() > deadline:
+                msg = f"{path} is still held by {holder}; end that process or wait for it, then try again"
+                raise TimeoutError(msg) from None
+            if not announced:
+                announce(f"waiting for {holder}, which holds {path}")
+                announced = True
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,121 @@
+"""The local fleet's life: up, down, clean. Every step does only what is not done yet, so each can be run again."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from fleet import programs
+from fleet.clusters import Cluster
+from fleet.control_plane import start_karmada
+from fleet.declaration import Fleet, declare, member_count
+from fleet.files import locked
+from fleet.karmada_objects import karmada_objects
+from fleet.layout import Layout
+from fleet.processes import Process, Supervisor
+from fleet.progress import Progress
+from fleet.state import CONTROL_PLANE, ClusterEntry, FleetState, read_state, update_state
+from fleet.tools import MANIFESTS
+
+DEFAULT_MEMBERS = 2
+_LOCK_SECONDS = 300.0
+
+
+def up(layout: Layout, tools: Mapping[str, Path], members: int | None, progress: Progress) -> FleetState:
+    """Bring the fleet to readiness and return what runs.
+
+    `tools` are those of `ensure_tools`. `members` None means as many as there are, or `DEFAULT_MEMBERS`; a fleet only
+    grows, so fewer than there are changes nothing.
+
+    Raises:
+        ProcessError, ApiError: whatever was started stays, for another `up` or a `down`.
+    """
+    with locked(layout.lock_file, progress.say, _LOCK_SECONDS):
+        present = member_count(tuple(read_state(layout).clusters))
+        if members is not None and members < present:
+            progress.say(f"the fleet has {present} members and keeps them; only `clean` makes it smaller")
+        fleet = declare(layout, max(present, members or (present or DEFAULT_MEMBERS)))
+        _write_clusters(layout, fleet)
+        supervisor = Supervisor(layout, progress.say)
+        supervisor.acknowledge_crashes()
+        asyncio.run(_start(_Starting(layout, fleet, tools, supervisor, progress)))
+        return read_state(layout)
+
+
+def down(layout: Layout, progress: Progress) -> None:
+    """End exactly what was started; the fleet's state stays for the next `up`."""
+    with locked(layout.lock_file, progress.say, _LOCK_SECONDS):
+        asyncio.run(Supervisor(layout, progress.say).end_all())
+
+
+def clean(layout: Layout, progress: Progress) -> None:
+    """End what runs and remove the fleet's directory, with everything that was stored in its clusters."""
+    if not layout.addresses_file.exists():
+        return
+    down(layout, progress)
+    # What tells that this is a fleet's directory goes last, so that an interrupted removal can be run again.
+    for path in sorted(layout.root.iterdir(), key=lambda path: path == layout.addresses_file):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    layout.root.rmdir()
+
+
+def _write_clusters(layout: Layout, fleet: Fleet) -> None:
+    entries = {
+        cluster.name: ClusterEntry(
+            role=cluster.role, kubeconfig=layout.relative(cluster.kubeconfig), server=cluster.server
+        )
+        for cluster in fleet.clusters
+    }
+    update_state(layout, {"clusters": entries})
+
+
+class _Starting:
+    """One run of `up`: who starts what, with what."""
+
+    def __init__(
+        self, layout: Layout, fleet: Fleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress
+    ) -> None:
+        self.layout = layout
+        self.fleet = fleet
+        self.tools = tools
+        self.supervisor = supervisor
+        self.progress = progress
+
+    async def start(self, process: Process) -> None:
+        if self.supervisor.runs(process):  # nobody needs to read about each of those
+            await self.supervisor.start(process)
+            return
+        self.progress.begin(process.name)
+        await self.supervisor.start(process)
+        self.progress.end(process.name)
+
+
+async def _start(starting: _Starting) -> None:
+    fleet, tools = starting.fleet, starting.tools
+    await starting.start(programs.etcd_process(tools, fleet.etcd))
+    await asyncio.gather(*(_start_cluster(starting, cluster) for cluster in fleet.clusters))
+    await starting.start(programs.publisher(starting.layout, fleet))
+    await starting.start(programs.keeper(starting.layout))
+
+
+async def _start_cluster(starting: _Starting, cluster: Cluster) -> None:
+    await starting.start(programs.api_server(starting.tools, cluster, starting.fleet.etcd))
+    await starting.start(programs.controller_manager(starting.tools, cluster))
+    if cluster.role == CONTROL_PLANE:
+        await _start_karmada(starting)
+    else:
+        await starting.start(programs.node(cluster, starting.layout.node(cluster.name)))
+
+
+async def _start_karmada(starting: _Starting) -> None:
+    fleet, tools = starting.fleet, starting.tools
+    authority = fleet.control_plane.keys.authority.certificate.read_bytes()
+    shared = fleet.karmada
+    objects = karmada_objects(tools[MANIFESTS], shared.webhook_url, shared.aggregated_port, authority)
+    await start_karmada(
+        shared.kubeconfig,
+        objects,
+        programs.karmada_servers(tools, fleet),
+        programs.karmada_controllers(tools, fleet),
+        starting.start,
+    )

@@ -1,0 +1,1 @@
+"""GUARD: policy packs, their rules as pure functions."""

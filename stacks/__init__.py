@@ -1,0 +1,1 @@
+"""PROGRAMS: short Pulumi programs over the components."""

@@ -1,0 +1,1 @@
+"""The reference stack: a federation over the fleet of its configuration."""

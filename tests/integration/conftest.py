@@ -1,0 +1,34 @@
+"""One API server for the session; every test gets its own client and namespace."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from controllers.runtime.client import Api
+from controllers.runtime.kinds import NAMESPACE
+from tests.support.apiserver import ApiServer, find_tools, running_api_server
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server with RBAC and default admission."""
+    with running_api_server(tmp_path_factory.mktemp("apiserver"), find_tools("etcd", "kube-apiserver")) as server:
+        yield server
+
+
+@pytest.fixture
+async def api(apiserver: ApiServer) -> AsyncIterator[Api]:
+    """A client with all rights."""
+    async with await Api.from_kubeconfig(apiserver.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture
+async def namespace(api: Api) -> str:
+    """A namespace that no other test uses."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    await api.create(NAMESPACE, {"metadata": {"name": name}})
+    return name
