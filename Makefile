@@ -1,6 +1,6 @@
 # Everything runs in .venv, made from requirements-dev.txt. `make up` and `make test` set up whatever is missing.
 PYTHON ?= python3
-MEMBERS ?= 2
+MEMBERS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 .PHONY: up down clean-fleet test test-unit test-contract test-integration test-e2e check format generate requirements images bench-latency
 
 up: $(STAMP) sandbox ## local fleet, `pulumi up` of the reference stack, a table of what runs
-	$(BIN)/python -m fleet up --members $(MEMBERS)
+	$(BIN)/python -m fleet up $(if $(MEMBERS),--members $(MEMBERS))
 
 down: $(STAMP) ## ends exactly what `make up` started; state stays
 	$(BIN)/python -m fleet down

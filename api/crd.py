@@ -84,8 +84,8 @@ DEFINITIONS = (
             Column("Context", ".spec.context"),
             Column("Version", ".spec.version", "integer"),
             Column("Origin", ".spec.cause[0].site"),
-            Column("Changed", ".spec.cause[*].items"),
             Column("Time", ".spec.timestamp"),
+            Column("Changed", ".spec.cause[*].items", priority=1),
             Column("Digest", ".spec.digest", priority=1),
             AGE,
         ),
@@ -119,14 +119,7 @@ def manifest(definition: Definition) -> dict[str, Any]:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "schema": {
-            "openAPIV3Schema": {
-                "type": "object",
-                "description": schema["description"],
-                "required": ["spec"],
-                "properties": served,
-            }
-        },
+        "schema": {"openAPIV3Schema": {**schema, "required": ["spec"], "properties": served}},
         "additionalPrinterColumns": [_column(column) for column in definition.columns],
     }
     if "status" in properties:

@@ -163,5 +163,9 @@ class FederatedContextStatus(Observed):
 class FederatedContext(KubernetesObject):
     """The declared context of MCP servers in several clusters."""
 
+    cel: ClassVar[list[tuple[str, str]]] = [
+        ("self.metadata.name.size() <= 63", "a context's name has at most 63 characters: it is used as a label value")
+    ]
+
     spec: FederatedContextSpec
     status: FederatedContextStatus = Field(default_factory=FederatedContextStatus)

@@ -56,7 +56,8 @@ def status(
         asyncio.run(_watch(namespace, kubeconfig, context))
         return
     contexts = asyncio.run(_contexts(namespace, kubeconfig, context))
-    status_view.show(Console(), contexts, output)
+    # In a pipe nothing is cut to a terminal's width.
+    status_view.show(Console(width=None if sys.stdout.isatty() else 240), contexts, output)
     raise typer.Exit(0 if status_view.in_sync(contexts) else OUT_OF_SYNC)
 
 

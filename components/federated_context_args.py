@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 from pydantic import ValidationError
 
 from api.federated_context import FederatedContextSpec
+from api.item import ContextPayload
 from api.names import INLINE_LIMIT_BYTES
 from components.payload import ItemArgs
 from components.placement import LabelSelectorArgs
@@ -95,9 +96,8 @@ def context_spec(settings: FederatedContextSettings) -> dict[str, Any]:
     except ValidationError as error:
         raise ValueError(_explain(name, settings, error)) from None
     _refuse_unservable(name, spec)
-    wire = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
-    _refuse_too_large(name, wire["contextPayload"])
-    return wire
+    _refuse_too_large(name, spec.context_payload)
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
 
 def _refuse_outputs(name: str, settings: FederatedContextSettings) -> None:
@@ -141,7 +141,8 @@ def _refuse_unservable(name: str, spec: FederatedContextSpec) -> None:
         raise ValueError("\n".join(faults))
 
 
-def _refuse_too_large(name: str, payload: dict[str, Any]) -> None:
+def _refuse_too_large(name: str, declared: ContextPayload) -> None:
+    payload = declared.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
     try:
         total = size(payload)
     except ValueError as error:

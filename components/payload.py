@@ -120,14 +120,18 @@ def from_mcp_dump(dump: Path | Mapping[str, Any], context_type: ContextType) -> 
         for definition in cast("list[dict[str, Any]]", listed.get(key) or [])
     ]
     shared = _repeated(name for _, name, _ in found)
-    items = [_definition_only(f"{server}.{name}" if name in shared else name, body) for server, name, body in found]
+    items = [
+        _listed(context_type, f"{server}.{name}" if name in shared else name, body) for server, name, body in found
+    ]
     if twice := _repeated(item["name"] for item in items):
         raise ValueError(f"{context_type} listed twice by one server: {', '.join(sorted(twice))}")
     return items
 
 
-def _definition_only(name: str, definition: dict[str, Any]) -> ItemArgs:
-    return {"name": name, "definition": definition}
+def _listed(context_type: ContextType, name: str, definition: dict[str, Any]) -> ItemArgs:
+    """Tools and prompts are called by their items' names; an MCP resource is read by its URI."""
+    own = {} if context_type is ContextType.RESOURCES else {"name": name}
+    return {"name": name, "definition": {**definition, **own}}
 
 
 def _repeated(names: Iterable[str]) -> set[str]:

@@ -1,11 +1,14 @@
 """`python -m fleet`: the local fleet's command line."""
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,13 +18,13 @@ from rich.table import Table
 from controllers.runtime.errors import ApiError, Unreachable
 from fleet import local
 from fleet.golang import GoError
-from fleet.layout import Layout
+from fleet.layout import REPOSITORY, Layout
 from fleet.processes import ProcessError
 from fleet.progress import shown_progress
 from fleet.provision import NotApplied, provision
 from fleet.pulumi import PulumiError
 from fleet.records import read_records
-from fleet.state import read_state
+from fleet.state import CONTROL_PLANE, read_state
 from fleet.tools import ToolError, ensure_tools
 
 app = typer.Typer(help="A real fleet of clusters as local processes.", no_args_is_help=True, add_completion=False)
@@ -46,7 +49,18 @@ def up(members: MembersOption = None, bare: BareOption = False) -> None:
         local.up(layout, tools, members, progress)
         if not bare:
             asyncio.run(provision(layout, tools, progress))
-    status()
+    status() if bare else summary(layout)
+
+
+@app.command()
+def directory(member: str, server: str = "assistant") -> None:
+    """Print the context directory of an MCP server in a member: files to read and to edit."""
+    layout = Layout.from_environment()
+    pods = read_state(layout).context_directories.get(member, {}).get(server, {})
+    if not pods:
+        print(f"no pod of {server} runs in {member}: see `python -m fleet status` and `make up`", file=sys.stderr)
+        raise typer.Exit(1)
+    print(layout.absolute(next(iter(pods.values()))))
 
 
 @app.command()
@@ -78,6 +92,23 @@ def status() -> None:
         processes.add_row(name, state, str(record.pid), since, memory, layout.relative(record.log))
     width = None if sys.stdout.isatty() else 240  # in a pipe nothing is cut to a terminal's width
     Console(width=width).print(clusters, "", processes)
+
+
+def summary(layout: Layout) -> None:
+    """What `make up` ends with: the contexts, the endpoints, and what to try."""
+    environment = {**os.environ, "KUBECONFIG": str(layout.kubeconfig(CONTROL_PLANE))}
+    subprocess.run([sys.executable, "-m", "cli.main", "status"], cwd=REPOSITORY, env=environment, check=False)
+    print("\nMCP endpoints")
+    for member, servers in sorted(read_state(layout).endpoints.items()):
+        for server, url in servers.items():
+            print(f"  {member}  {server}  {url}")
+    directory = next(iter(read_state(layout).context_directories), "member1")
+    environment_file, python = layout.relative(layout.root / "env"), layout.relative(Path(sys.executable))
+    print(f"""
+Try next (after `source {environment_file}`)
+  kubectl edit federatedcontext -n assistant assistant-resources    an edit on the control plane
+  $EDITOR $({python} -m fleet directory {directory})/assistant-resources/resources/features.md    an edit in a member
+  {python} -m cli.main status --watch    watch both arrive""")
 
 
 @contextmanager

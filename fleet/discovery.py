@@ -1,7 +1,7 @@
 """Makes Karmada know our kinds at once, and leave alone those that it must not propagate.
 
 Karmada's controller manager looks for new kinds every 30 s, and heeds `--skipped-propagating-apis` only for kinds that
-were there when it started: of a kind that comes later it follows every object. So it is started again when ours have come.
+were there when it started: of a kind that comes later it follows every object. So it is started again when ours came.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from controllers.runtime.client import Api
 from controllers.runtime.kinds import Object, ObjectKey
 from controllers.runtime.reflector import Reflector
 from fleet.files import locked
+from fleet.health import condition
 from fleet.layout import Layout
 from fleet.processes import Supervisor
 from fleet.progress import Progress
@@ -63,7 +64,7 @@ def established_since(definitions: Mapping[ObjectKey, Object]) -> float | None:
 
 
 def _established(definition: Object | None) -> float | None:
-    for condition in (definition or {}).get("status", {}).get("conditions", []):
-        if condition["type"] == "Established" and condition["status"] == "True":
-            return datetime.fromisoformat(condition["lastTransitionTime"]).timestamp()
-    return None
+    found = condition(definition, "Established")
+    if found is None or found["status"] != "True":
+        return None
+    return datetime.fromisoformat(found["lastTransitionTime"]).timestamp()

@@ -55,9 +55,16 @@ async def always_ready() -> str | None:
     return None
 
 
-def lacking(found: Object | None, condition: str) -> str | None:
+def lacking(found: Object | None, wanted: str) -> str | None:
     """Why a Kubernetes object lacks a condition; None when it has it."""
-    for entry in (found or {}).get("status", {}).get("conditions", []):
-        if entry["type"] == condition:
-            return None if entry["status"] == "True" else entry.get("message", entry["status"])
-    return "no such condition yet"
+    present = condition(found, wanted)
+    if present is None:
+        return "no such condition yet"
+    return None if present["status"] == "True" else present.get("message", present["status"])
+
+
+def condition(found: Object | None, wanted: str) -> Object | None:
+    """A condition of a Kubernetes object, whatever its status."""
+    # A definition that was created just now has a null where its conditions will be.
+    present: list[Object] = (found or {}).get("status", {}).get("conditions") or []
+    return next((entry for entry in present if entry["type"] == wanted), None)

@@ -12,6 +12,7 @@ from fleet.declaration import Fleet, declare, member_count
 from fleet.files import locked
 from fleet.karmada_objects import karmada_objects
 from fleet.layout import Layout
+from fleet.limits import inotify_shortage
 from fleet.processes import Process, Supervisor
 from fleet.progress import Progress
 from fleet.state import CONTROL_PLANE, ClusterEntry, FleetState, read_state, update_state
@@ -38,6 +39,7 @@ def up(layout: Layout, tools: Mapping[str, Path], members: int | None, progress:
         _write_clusters(layout, fleet)
         supervisor = Supervisor(layout, progress.say)
         supervisor.acknowledge_crashes()
+        _warn(fleet, tools, supervisor, progress)
         asyncio.run(_start(_Starting(layout, fleet, tools, supervisor, progress)))
         return read_state(layout)
 
@@ -57,6 +59,12 @@ def clean(layout: Layout, progress: Progress) -> None:
     for path in sorted(layout.root.iterdir(), key=lambda path: path == layout.addresses_file):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     layout.root.rmdir()
+
+
+def _warn(fleet: Fleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress) -> None:
+    servers = [programs.api_server(tools, cluster, fleet.etcd) for cluster in fleet.clusters]
+    if warning := inotify_shortage(sum(not supervisor.runs(server) for server in servers)):
+        progress.say(warning)
 
 
 def _write_clusters(layout: Layout, fleet: Fleet) -> None:

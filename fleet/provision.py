@@ -9,6 +9,7 @@ from api.federated_context import FederatedContext, Phase
 from controllers.runtime.client import Api
 from controllers.runtime.kinds import FEDERATED_CONTEXT, ObjectKey
 from controllers.runtime.reflector import Reflector
+from fleet.discovery import make_kinds_known
 from fleet.layout import Layout
 from fleet.progress import Progress
 from fleet.pulumi import Pulumi, prepare, write_config, write_shell_environment
@@ -35,7 +36,12 @@ async def provision(layout: Layout, tools: Mapping[str, Path], progress: Progres
     write_shell_environment(layout, pulumi)
     progress.begin("pulumi up")
     await pulumi.select_stack()
-    await pulumi.up()
+    discovery = asyncio.create_task(make_kinds_known(layout, progress))
+    try:
+        await pulumi.up()
+        await discovery
+    finally:
+        discovery.cancel()
     progress.end("pulumi up", "done")
     progress.begin("contexts")
     await until_applied(layout, lambda done, total: progress.advance("contexts", done, total))
@@ -85,8 +91,8 @@ def _waiting(contexts: Reflector) -> dict[ObjectKey, str]:
 async def _until_published(layout: Layout) -> None:
     """Waits until the endpoints of all members with MCP servers are in the fleet's state."""
     deadline = time.monotonic() + ENDPOINT_SECONDS
-    while time.monotonic() < deadline and not all(_endpoints(read_state(layout)).values()):
-        await asyncio.sleep(0.1)
+    while time.monotonic() < deadline and not all(_endpoints(read_state(layout)).values()):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)  # a file has no event to wait for
 
 
 def _endpoints(state: FleetState) -> dict[str, dict[str, str]]:

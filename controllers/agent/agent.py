@@ -8,7 +8,7 @@ import structlog
 from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
 
 from controllers.agent.holding import Origin
-from controllers.agent.loop import FULL_SCAN_SECONDS, ContextLoop
+from controllers.agent.loop import ContextLoop
 from controllers.agent.publisher import Publisher
 from controllers.agent.records import BOOKKEEPING, forget_withdrawn, known_contexts
 from controllers.agent.settings import Settings
@@ -22,6 +22,9 @@ _STEP_MILLIS = 10
 """An editor truncates and then writes: files that rest for about this long are looked at."""
 _DEBOUNCE_MILLIS = 100
 """Files that never rest are looked at this often."""
+_UNWATCHED_SECONDS = 1.0
+_UNWATCHED_LOOKS = 30
+"""While files cannot be watched they are looked at this often, and so many times before watching is tried again."""
 
 
 class Agent:
@@ -79,17 +82,22 @@ class Agent:
         self._review.set()
 
     async def _watch_files(self) -> None:
-        """Wakes the loops of the contexts whose files change; without it, they look every 30 s."""
+        """Wakes the loops of the contexts whose files change; while that cannot be told, all of them every second."""
         while True:
             try:
-                changes = awatch(
-                    self._volume, watch_filter=self._concerns_us, step=_STEP_MILLIS, debounce=_DEBOUNCE_MILLIS
-                )
-                async for batch in changes:
-                    self._wake(path for _, path in batch)
-            except OSError as error:
-                _log.error("files are not watched", error=str(error))
-            await asyncio.sleep(FULL_SCAN_SECONDS)
+                await self._follow_files()
+            except (OSError, RuntimeError) as error:  # the latter is how watchfiles says that inotify has run out
+                advice = "looking every second; raise fs.inotify.max_user_instances and max_user_watches of the node"
+                _log.error("files cannot be watched", error=str(error), advice=advice)
+            for _ in range(_UNWATCHED_LOOKS):
+                for loop in self._loops.values():
+                    loop.wake()
+                await asyncio.sleep(_UNWATCHED_SECONDS)
+
+    async def _follow_files(self) -> None:
+        changes = awatch(self._volume, watch_filter=self._concerns_us, step=_STEP_MILLIS, debounce=_DEBOUNCE_MILLIS)
+        async for batch in changes:
+            self._wake(path for _, path in batch)
 
     def _concerns_us(self, _: Change, path: str) -> bool:
         return BOOKKEEPING not in Path(path).relative_to(self._volume).parts[:1]

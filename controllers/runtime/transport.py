@@ -87,8 +87,11 @@ class Transport:
             async with await self._open("GET", path, None, query, JSON, timeout) as response:
                 if response.status >= 400:
                     raise await _failure(label, response)
-                async for chunk in response.content.iter_any():
-                    yield chunk
+                try:
+                    async for chunk in response.content.iter_any():
+                        yield chunk
+                finally:
+                    _hang_up(response)
         except aiohttp.SocketTimeoutError as error:
             raise Silent(f"{label}: nothing came for {idle_seconds:.0f} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -168,6 +171,12 @@ async def _measured(method: str, server: str, exchange: Awaitable[aiohttp.Client
     finally:
         metrics.REQUESTS.labels(code=code, method=method, host=host).inc()
         metrics.REQUEST_SECONDS.labels(verb=method, host=host).observe(time.perf_counter() - started)
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Drops the connection of an answer that has not ended: TLS's farewell would outlive the session."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 async def _failure(label: str, response: aiohttp.ClientResponse) -> ApiError:

@@ -141,6 +141,8 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event, end_str
             streams.end()
             server.should_exit = True
             await serving
+            if not stop.is_set():
+                raise RuntimeError("the HTTP server ended by itself; its log says why")
         finally:
             stopping.cancel()
             serving.cancel()
@@ -149,7 +151,7 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event, end_str
 def _listening(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=1024)
+        return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host}:{port}: {error.strerror}; set POD_IP or MCPFED_SERVER_PORT"

@@ -41,12 +41,6 @@ _CACHED: Final[tuple[CacheableMethod, ...]] = (
     "resources/templates/list",
     "resources/read",
 )
-_LISTS: Final = {
-    "tools/list": (ContextType.TOOLS, "tools"),
-    "prompts/list": (ContextType.PROMPTS, "prompts"),
-    "resources/list": (ContextType.RESOURCES, "resources"),
-    "resources/templates/list": (ContextType.RESOURCES, "resourceTemplates"),
-}
 
 
 class _AnnouncingServer(Server[dict[str, Any]]):
@@ -77,16 +71,19 @@ class _Answers:
         checked when they were read, for both eras, and go out as they are.
         """
         answer = await call_next(ctx)
-        if ctx.method not in _LISTS or not isinstance(answer, dict):
-            return answer
-        kind, key = _LISTS[ctx.method]
         catalog = self._catalog()
-        members = {
-            "tools/list": catalog.tools,
-            "prompts/list": catalog.prompts,
-            "resources/list": catalog.resources,
-            "resources/templates/list": catalog.templates,
-        }[ctx.method]
+        match ctx.method:
+            case "tools/list":
+                kind, key, members = ContextType.TOOLS, "tools", catalog.tools
+            case "prompts/list":
+                kind, key, members = ContextType.PROMPTS, "prompts", catalog.prompts
+            case "resources/list":
+                kind, key, members = ContextType.RESOURCES, "resources", catalog.resources
+            case "resources/templates/list":
+                kind, key, members = ContextType.RESOURCES, "resourceTemplates", catalog.templates
+            case _:
+                return answer
+        assert isinstance(answer, dict)
         definitions = [member.definition for member in members.values()]
         return {**answer, key: definitions, "_meta": {**answer.get("_meta", {}), **catalog.meta[kind]}}
 
@@ -148,11 +145,8 @@ def _contents(catalog: Catalog, uri: str) -> dict[str, Any] | None:
         matched = template.uri.match(uri)
         if matched is not None and template.contents is not None:
             values = {name: value if isinstance(value, str) else ",".join(value) for name, value in matched.items()}
-            return (
-                {**template.contents, **fill({"text": template.contents.get("text")}, values)}
-                if ("text" in template.contents)
-                else template.contents
-            )
+            text = {key: fill(value, values) for key, value in template.contents.items() if key == "text"}
+            return {**template.contents, **text}
     return None
 
 

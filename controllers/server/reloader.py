@@ -94,7 +94,7 @@ class Reloader:
     async def _reload(self, dirty: list[str]) -> None:
         after = dict(self.contexts)
         for name in dirty:
-            if self._may_read(name):
+            if not self._held_back(name):
                 await self._read(name, after)
         self.contexts = after
         before, self.catalog = self.catalog, Catalog.of(after.values())
@@ -112,6 +112,8 @@ class Reloader:
             _log.warning("context not read", context=name, error=str(error))
             self.failures[name] = str(error)
             now = before
+        if self._held_back(name):
+            now = before  # a revision was begun while we read: its end wakes us again
         if now is not None:
             contexts[name] = now
         if now is not before:
@@ -123,19 +125,19 @@ class Reloader:
             return None
         return load(name, snapshot, before, partial(_primitive, allow_python=self._allow_python))
 
-    def _may_read(self, context: str) -> bool:
-        """Whether nobody is writing the context, or has been for too long."""
+    def _held_back(self, context: str) -> bool:
+        """Whether somebody is writing the context, and not for too long."""
         if not volume.being_written(self._root, context):
             self._held.pop(context, None)
-            return True
+            return False
         now = asyncio.get_running_loop().time()
-        since = self._held.setdefault(context, now)
-        if now - since >= INTENT_SECONDS:
-            _log.warning("unfinished revision read", context=context, seconds=INTENT_SECONDS)
-            return True
-        if since == now:
+        if context not in self._held:
+            self._held[context] = now
             self._mark_later(context, INTENT_SECONDS)
-        return False
+        overdue = now - self._held[context] >= INTENT_SECONDS
+        if overdue:
+            _log.warning("reading an unfinished revision", context=context, seconds=INTENT_SECONDS)
+        return not overdue
 
 
 def _primitive(context_type: ContextType, name: str, content: ItemContent, *, allow_python: bool) -> Primitive:

@@ -29,7 +29,8 @@ class Settings(BaseModel):
     def hosts(self) -> list[str]:
         """Every host name that a request may be addressed to."""
         named = [host.strip() for host in self.allowed_hosts.split(",")]
-        return [*dict.fromkeys(["localhost", "127.0.0.1", "[::1]", self.host, *filter(None, named)])]
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return [*dict.fromkeys(["localhost", "127.0.0.1", "[::1]", own, *filter(None, named)])]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -14,6 +15,9 @@ from fleet.node.sandbox import Sandbox, bubblewrap_arguments, enter_arguments
 
 _START_SECONDS = 30.0
 """Far more than the milliseconds bubblewrap needs to set up a namespace."""
+
+_GET_OWNING_USER_NAMESPACE = 0xB701
+"""The ioctl NS_GET_USERNS, which Python's library does not name."""
 
 
 class Process:
@@ -78,24 +82,45 @@ class Process:
                 os.kill(self._process_id, number)
 
     async def execute(self, command: tuple[str, ...]) -> int:
-        """Run a command inside the container and return its exit code; cancellation kills it."""
+        """Run a command inside the container and return its exit code; cancellation kills it.
+
+        Raises:
+            OSError: the container has just ended.
+        """
         if self._process_id is None or self.has_ended:
             return 1
-        inner = await asyncio.create_subprocess_exec(
-            _tool("nsenter"),
-            *enter_arguments(self._process_id, command),
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        owner = _owning_user_namespace(self._process_id)
+        try:
+            inner = await asyncio.create_subprocess_exec(
+                _tool("nsenter"),
+                *enter_arguments(self._process_id, owner, command),
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=[owner],
+                start_new_session=True,
+            )
+        finally:
+            os.close(owner)
         try:
             return await inner.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(inner.pid, signal.SIGKILL)
             await inner.wait()
+
+
+def _owning_user_namespace(process_id: int) -> int:
+    """File descriptor of the user namespace that the container's other namespaces belong to.
+
+    Only from there may somebody who is not root enter them; the command itself may run in a user namespace below it.
+    """
+    mounts = os.open(f"/proc/{process_id}/ns/mnt", os.O_RDONLY)
+    try:
+        return fcntl.ioctl(mounts, _GET_OWNING_USER_NAMESPACE)
+    finally:
+        os.close(mounts)
 
 
 def _tool(name: str) -> str:

@@ -63,9 +63,17 @@ def bubblewrap_arguments(sandbox: Sandbox, info_descriptor: int) -> list[str]:
     ]
 
 
-def enter_arguments(process_id: int, command: Sequence[str]) -> list[str]:
-    """Arguments for `nsenter` that run one more command in the container of a process id of this machine."""
-    namespaces = ("--user", "--mount", "--pid", "--uts", "--ipc", "--root", "--wd")
+def enter_arguments(process_id: int, user_namespace: int, command: Sequence[str]) -> list[str]:
+    """Arguments for `nsenter` that run one more command in a container.
+
+    Args:
+        process_id: the container's process, as this machine numbers it.
+        user_namespace: inherited file descriptor of the namespace that owns the container's other namespaces. In it the
+            command reads 0 as its user id, whatever the container's is; its rights outside are the same, none.
+        command: what to run.
+    """
+    user = f"--user=/proc/self/fd/{user_namespace}"
+    namespaces = (user, "--mount", "--pid", "--uts", "--ipc", "--root", "--wd")
     return ["--target", str(process_id), *namespaces, "--preserve-credentials", "--", *command]
 
 

@@ -77,25 +77,3 @@ def _candidates(name: str) -> Iterator[Path]:
 def _is_stand_in(path: Path) -> bool:
     with path.open("rb") as file:
         return _MARK.encode() in file.read(256)
-
-
-def plugin_environment(plugins: Path, home: Path, state: Path) -> dict[str, str]:
-    """Return the environment variables for a `pulumi` that works offline with these plugins.
-
-    PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, is left to the caller.
-
-    Args:
-        plugins: What `plugin_path` returned.
-        home: The fleet's own PULUMI_HOME.
-        state: The directory that holds the stacks' state; it has to exist when `pulumi` runs.
-    """
-    return {
-        "PATH": os.pathsep.join((str(plugins), os.environ.get("PATH", os.defpath))),
-        "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": state.absolute().as_uri(),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_SKIP_CONFIRMATIONS": "true",
-        "PULUMI_CREDENTIAL_STORE": "plaintext",
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
-    }

@@ -85,8 +85,7 @@ def record(program: Callable[[], object], *, preview: bool = False) -> list[Regi
         monitor = _Monitor()
         pulumi.runtime.set_mocks(monitor.mocks, project="p", stack="s", preview=preview, monitor=monitor)
 
-        run: Callable[[], None] = pulumi.runtime.test(program)  # pyright: ignore[reportUnknownMemberType]
-        run()
+        pulumi.runtime.test(program)()  # pyright: ignore[reportUnknownMemberType]
     found = [_registration(request) for request in monitor.requests if request.type != "pulumi:pulumi:Stack"]
     return sorted(found, key=lambda each: (each.type, each.name))
 

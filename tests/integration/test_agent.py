@@ -7,24 +7,26 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
+from yarl import URL
 
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.dot import Dot
 from api.item import ContextType, Item, ItemContent
 from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
-from api.names import API_VERSION, REPLICA_FINALIZER, pod_replica_name
+from api.names import pod_replica_name
 from controllers.runtime.client import Api
-from controllers.runtime.errors import Conflict
 from controllers.runtime.kinds import CONTEXT_REPLICA, CRD, MCP_CONTEXT
 from core import canonical, clock
-from tests.support.apiserver import ApiServer
+from tests.support.apiserver import ApiServer, free_ports
+from tests.support.proxy import proxied
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -67,7 +69,7 @@ class Member:
             self.process.send_signal(number)
         return await asyncio.wait_for(self.process.wait(), DEADLINE)
 
-    async def serve(self, items: dict[str, str | None], decided: dict[str, str] | None = None) -> MCPContextSpec:
+    async def serve(self, items: Mapping[str, str | None], decided: dict[str, str] | None = None) -> MCPContextSpec:
         """The control plane's next revision: texts by item name, None for a tombstone."""
         self.version += 1
         hlc = clock.encode(time.time_ns() // 1_000_000)
@@ -158,7 +160,7 @@ async def served(api: Api, name: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while True:
         found = await api.get(CRD, None, name)
-        conditions = (found or {}).get("status", {}).get("conditions") or []
+        conditions: list[dict[str, str]] = (found or {}).get("status", {}).get("conditions") or []
         if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
             return
         assert time.monotonic() < deadline, name
@@ -166,7 +168,7 @@ async def served(api: Api, name: str) -> None:
 
 
 @asynccontextmanager
-async def running(member: Member) -> AsyncIterator[None]:
+async def running(member: Member) -> AsyncGenerator[None]:
     await member.start()
     try:
         yield
@@ -295,9 +297,11 @@ async def test_a_replica_that_is_changed_or_lost_is_written_again(member: Member
     await member.api.patch(CONTEXT_REPLICA, member.namespace, name, {"spec": {"context": "else"}}, field_manager="x")
     await eventually(lambda: replica_is(member, lambda found: found["spec"]["context"] == CONTEXT))
 
-    await release(member, name)
+    before = await member.replica()
     await member.api.delete(CONTEXT_REPLICA, member.namespace, name)
-    await eventually(lambda: replica_is(member, lambda found: REPLICA_FINALIZER in found["metadata"]["finalizers"]))
+    await release(member, name)
+    assert before is not None
+    await eventually(lambda: replica_is(member, lambda found: found["metadata"]["uid"] != before["metadata"]["uid"]))
     assert await member.state() == state
 
 
@@ -350,6 +354,56 @@ async def test_an_emptied_directory_halts_instead_of_deleting(member: Member) ->
     assert (await member.state_when(lambda state: not state.problems)).changes == []
 
 
+async def test_without_an_api_server_it_goes_on_detecting_and_publishes_when_one_is_back(
+    member: Member, apiserver: ApiServer, tmp_path: Path
+) -> None:
+    async with proxied(URL(apiserver.server).port or 0) as proxy:
+        kubeconfig = apiserver.kubeconfig.read_text().replace(apiserver.server, f"https://127.0.0.1:{proxy.port}")
+        (tmp_path / "kubeconfig").write_text(kubeconfig)
+        member.environment["KUBECONFIG"] = str(tmp_path / "kubeconfig")
+        await member.serve({"a.txt": "alpha\n", "b.txt": "beta\n"})
+        await member.start()
+        await member.applied()
+        proxy.cut()
+
+        (member.directory / "a.txt").write_text("while it is away\n")
+        await eventually(lambda: journaled(member, "a.txt"))
+        await member.end(signal.SIGKILL)
+        (member.directory / "b.txt").write_text("while both are away\n")
+        await member.start()
+        await eventually(lambda: journaled(member, "b.txt"))
+
+        proxy.heal()
+        changes = await member.changes_when("a.txt", "b.txt")
+        assert changes["a.txt"].content == resource("a.txt", "while it is away\n")
+        assert changes["b.txt"].content == resource("b.txt", "while both are away\n")
+
+
+async def test_it_is_ready_once_every_context_has_been_looked_at(member: Member) -> None:
+    port = free_ports(1)[0]
+    member.environment["MCPFED_HEALTH_PORT"] = str(port)
+    await member.serve({"a.txt": "alpha\n"})
+    await member.start()
+
+    async def is_ready() -> bool:
+        try:
+            async with aiohttp.request("GET", f"http://127.0.0.1:{port}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    await eventually(is_ready)
+    assert member.texts() == {"a.txt": "alpha\n"}
+
+
+async def test_settings_that_are_missing_are_named(member: Member) -> None:
+    del member.environment["POD_NAME"]
+    await member.start()
+    assert member.process is not None
+    assert await asyncio.wait_for(member.process.wait(), DEADLINE) == 1
+    assert "POD_NAME" in member.log.read_text()
+
+
 async def test_killed_at_any_moment_it_neither_loses_nor_invents_a_change(member: Member) -> None:
     names = [f"{number}.txt" for number in range(30)]
     texts: dict[str, str] = dict.fromkeys(names, "0\n")
@@ -375,18 +429,12 @@ async def test_killed_at_any_moment_it_neither_loses_nor_invents_a_change(member
 
 async def release(member: Member, name: str) -> None:
     """What the context controller does once the changes are in safe hands."""
-    while True:
-        found = await member.replica()
-        if found is None or not found["metadata"].get("finalizers"):
-            return
-        try:
-            patch = {"metadata": {"finalizers": None, "resourceVersion": found["metadata"]["resourceVersion"]}}
-            await member.api.patch(CONTEXT_REPLICA, member.namespace, name, patch)
-        except Conflict:
-            continue
-        if "deletionTimestamp" in found["metadata"]:
-            return
-        return
+    await member.api.patch(CONTEXT_REPLICA, member.namespace, name, {"metadata": {"finalizers": None}})
+
+
+async def journaled(member: Member, item: str) -> bool:
+    path = member.volume / ".mcpfed" / CONTEXT / "journal.json"
+    return item in json.loads(path.read_text())["pending"]
 
 
 async def replica_is(member: Member, holds: Callable[[dict[str, Any]], bool]) -> bool:

@@ -70,6 +70,12 @@ async def test_a_wrong_context_is_refused_with_the_field_and_the_reason(
         await api.create(FEDERATED_CONTEXT, context(namespace, **spec))
 
 
+async def test_a_name_that_is_no_label_value_is_refused(api: Api, namespace: str) -> None:
+    long = context(namespace) | {"metadata": {"name": "a" * 64, "namespace": namespace}}
+    with pytest.raises(Invalid, match="at most 63 characters"):
+        await api.create(FEDERATED_CONTEXT, long)
+
+
 async def test_unknown_fields_of_a_definition_are_kept(api: Api, namespace: str) -> None:
     definition = {"name": "a", "inputSchema": {"type": "object"}, "x-vendor": {"deep": [1, {"er": True}]}}
     items = [{"name": "a", "definition": definition}]

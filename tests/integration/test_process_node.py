@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,13 @@ import psutil
 import pytest
 
 from controllers.runtime.client import Api
+from controllers.runtime.errors import ConfigurationError
 from controllers.runtime.kinds import CONFIG_MAP, LEASE, NODE, POD, SECRET, SERVICE_ACCOUNT, Object, ObjectKey
 from controllers.runtime.reflector import Reflector
+from fleet.node.__main__ import Arguments, run_node
 from fleet.node.layout import log_path, pod_directory, volume_path
+from fleet.node.tokens import PodTokens
+from fleet.node.volumes import TokenClaim
 from tests.support.apiserver import ApiServer
 
 IMAGE = "mcp-federation:test"
@@ -32,11 +37,12 @@ class NodeProcess:
 
     def __init__(self, kubeconfig: Path, root: Path) -> None:
         self.root = root
-        self._arguments = ["--cluster", "test", "--kubeconfig", str(kubeconfig), "--address-index", "77"]
+        self._command_line = ["--cluster", "test", "--kubeconfig", str(kubeconfig), "--address-index", "77"]
+        self.arguments = Arguments(cluster="test", kubeconfig=kubeconfig, address_index=77, root=root)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "fleet.node", *self._arguments, "--root", str(self.root)]
+        command = [sys.executable, "-m", "fleet.node", *self._command_line, "--root", str(self.root)]
         with (self.root / "node.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -195,7 +201,9 @@ async def test_a_sidecar_starts_before_and_ends_after_the_main_container_and_sha
     trace = "import time, sys, signal\ndef say(x): open('/shared/trace', 'a').write(x + '\\n')\n"
     end = "signal.signal(signal.SIGTERM, lambda *_: (say(NAME + ' ends'), sys.exit(int(sys.argv[1]))))\n"
     body = trace + end + "say(NAME + ' starts')\ntime.sleep(600)"
-    side = python("NAME = 'side'\n" + body, "0", name="side", restartPolicy="Always", **mount)
+    started = {"exec": {"command": ["test", "-e", "/shared/trace"]}, "periodSeconds": 1, "failureThreshold": 60}
+    always: Object = {"restartPolicy": "Always", "startupProbe": started}
+    side = python("NAME = 'side'\n" + body, "0", name="side", **always, **mount)
     main = python("NAME = 'main'\n" + body, "7", **mount)
     await cluster.create("one", main, initContainers=[side], volumes=[volume])
     pod = await cluster.until("one", is_ready)
@@ -367,6 +375,50 @@ async def test_an_unknown_image_says_what_is_known(cluster: Cluster) -> None:
     await cluster.create("one", python("pass") | {"image": "ghcr.io/somebody/else:v1"})
     pod = await cluster.until("one", lambda pod: waiting(pod).get("reason") == "ImagePullBackOff")
     assert 'no local entry point for image "ghcr.io/somebody/else:v1"' in waiting(pod)["message"]
+
+
+async def test_labels_follow_in_a_downward_volume_and_the_root_can_be_read_only(cluster: Cluster) -> None:
+    items = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+    volume: Object = {"name": "me", "downwardAPI": {"items": items}}
+    code = "import os\ntry: open('/x', 'w')\nexcept OSError as error: print(error.strerror, os.getuid(), flush=True)\n"
+    mount = {"name": "me", "mountPath": "/etc/me"}
+    context = {"readOnlyRootFilesystem": True, "runAsUser": 1234}
+    await cluster.create("one", python(code + SLEEP, volumeMounts=[mount], securityContext=context), volumes=[volume])
+    pod = await cluster.until("one", is_ready)
+    await cluster.log_with(pod, "Read-only file system 1234\n")
+    await cluster.api.patch(POD, cluster.namespace, "one", {"metadata": {"labels": {"new": "label"}}})
+    labels = volume_path(cluster.node.root, pod, "me") / "labels"
+    await until(labels.read_text, lambda text: text == 'new="label"')
+
+
+async def test_a_pod_for_another_kind_of_node_stays_pending_with_a_reason(cluster: Cluster) -> None:
+    await cluster.create("one", python(SLEEP), nodeSelector={"kubernetes.io/os": "windows"})
+    pod = await cluster.until("one", lambda pod: condition(pod, "PodScheduled") == "False")
+    [scheduled] = [one for one in pod["status"]["conditions"] if one["type"] == "PodScheduled"]
+    assert (scheduled["reason"], pod["status"]["phase"]) == ("Unschedulable", "Pending")
+    assert "node selector" in scheduled["message"]
+
+
+async def test_tokens_are_renewed_at_four_fifths_of_their_life(cluster: Cluster) -> None:
+    await cluster.create("one", python(SLEEP))
+    pod = await cluster.until("one", is_ready)
+    clock = [time.time()]
+    tokens, claim = PodTokens(cluster.api, lambda: clock[0]), TokenClaim(None, 600)
+    first = await tokens.current(pod, [claim])
+    remaining = tokens.seconds_to_renewal()
+    assert remaining
+    assert 470 < remaining < 490
+    clock[0] += 460
+    assert await tokens.current(pod, [claim]) == first
+    clock[0] += 30
+    assert await tokens.current(pod, [claim]) != first
+
+
+async def test_a_directory_serves_one_node_at_a_time(cluster: Cluster) -> None:
+    await cluster.create("one", python(SLEEP))
+    await cluster.until("one", is_ready)
+    with pytest.raises(ConfigurationError, match="in use by another process node"):
+        await run_node(cluster.node.arguments, asyncio.Event())
 
 
 async def test_a_killed_node_leaves_no_process_and_its_successor_resumes_the_pods(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ import psutil
 import pytest
 import yaml
 
-from fleet.pulumi_plugins import plugin_environment, plugin_path
+from fleet.pulumi_plugins import plugin_path
 from fleet.tools import PULUMI_LANGUAGE_EXECUTOR, ensure_tools
 from tests.support.apiserver import ApiServer, find_tools, free_ports, running_api_server
 
@@ -215,8 +216,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     executor = ensure_tools([PULUMI_LANGUAGE_EXECUTOR])[PULUMI_LANGUAGE_EXECUTOR]
     plugins = plugin_path(directory / "plugins", Path(sys.executable), executor)
     (directory / "state").mkdir()
-    offline = plugin_environment(plugins, directory / "home", directory / "state")
-    return os.environ | offline | {"PULUMI_CONFIG_PASSPHRASE": "test"}
+    offline = {
+        "PATH": os.pathsep.join((str(plugins), os.environ.get("PATH", os.defpath))),
+        "PULUMI_HOME": str(directory / "home"),
+        "PULUMI_BACKEND_URL": (directory / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_CREDENTIAL_STORE": "plaintext",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    return os.environ | offline
 
 
 @pytest.fixture
@@ -269,6 +278,7 @@ def test_a_program_is_created_found_unchanged_changed_and_destroyed_without_a_tr
     project.succeed("up", "--yes", "--refresh", "--skip-preview", "--expect-no-changes")
     state = project.succeed("stack", "export")
     assert "correct horse" not in state
+    assert b64encode(b"correct horse").decode() not in state
     assert "client-key" not in state
     assert "token:" not in state
     note = project.kube.get(f"/apis/full.example/v1/namespaces/{project.namespace}-made/notes/note")

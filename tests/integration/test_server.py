@@ -77,7 +77,7 @@ class Process:
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 5)
+        return await asyncio.wait_for(self.process.wait(), 30)
 
 
 @asynccontextmanager
@@ -109,7 +109,7 @@ async def _url(log: Path, process: asyncio.subprocess.Process) -> str:
         lines = [json.loads(line) for line in log.read_text().splitlines() if '"serving"' in line]
         return str(lines[0]["url"]).removesuffix("/mcp") if lines else ""
 
-    await eventually(serving, 30)
+    await eventually(serving, 60)
     return serving()
 
 
@@ -121,7 +121,7 @@ async def _ready(url: str) -> bool:
         return False
 
 
-async def until(holds: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+async def until(holds: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110  what is waited for is in another process
             await asyncio.sleep(0.01)
@@ -143,7 +143,7 @@ class Watcher:
     """`tools`, `prompts`, `resources`, or the URI of an updated MCP resource."""
 
     def expect(self, *told: str) -> Awaitable[None]:
-        return eventually(lambda: {*told} <= {*self.told})
+        return eventually(lambda: {*told} <= {*self.told}, 60)
 
 
 @asynccontextmanager
@@ -171,7 +171,7 @@ async def watching(server: Process, mode: Mode) -> AsyncGenerator[Watcher]:
             assert client.server_capabilities.tools is not None
             assert client.server_capabilities.tools.list_changed
             await client.subscribe_resource(NOTE["uri"])  # pyright: ignore[reportDeprecated]
-            await asyncio.wait_for(opened.wait(), 10)
+            await asyncio.wait_for(opened.wait(), 60)
             yield Watcher(client, told)
         return
     async with (
@@ -419,8 +419,8 @@ async def test_an_unfinished_revision_is_read_after_a_while(volume: Volume, tmp_
             async def served() -> bool:
                 return bool((await client.list_tools()).tools)
 
-            await until(served, 20)
-    assert "unfinished revision read" in (tmp_path / "log").read_text()
+            await until(served)
+    assert "reading an unfinished revision" in (tmp_path / "log").read_text()
 
 
 async def test_contexts_of_one_type_are_served_together_and_the_first_wins(volume: Volume, tmp_path: Path) -> None:
@@ -453,14 +453,14 @@ async def test_sigterm_ends_open_streams_gracefully_within_two_seconds(
                 client.listen(tools_list_changed=True) as events,
             ):
                 began = time.monotonic()
-                code = await server.stop()
+                code, seconds = await server.stop(), time.monotonic() - began
                 assert [event async for event in events] == [], "ended, not lost"
         else:
             async with watching(server, mode):
                 began = time.monotonic()
-                code = await server.stop()
+                code, seconds = await server.stop(), time.monotonic() - began
         assert code == 0
-        assert time.monotonic() - began < 2
+        assert seconds < 2
     log = (tmp_path / "log").read_text()
     assert '"level": "error"' not in log, log
 

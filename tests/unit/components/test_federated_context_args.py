@@ -54,7 +54,7 @@ def test_a_selector_is_written_in_camel_case() -> None:
         (settings({"text": "x"}), r"context 'notes', item 'number 1': name: "),
         (settings(clusters=["a"], cluster_selector={}), r"context 'notes', spec: .*clusters or clusterSelector"),
         (settings(context_type="files"), r"context 'notes', spec: .*'tools', 'resources' or 'prompts'"),
-        (settings(mcp_server_name="Not A Name"), r"context 'notes', spec: mcpServerName: "),
+        (settings(mcp_server_name="Not A Name"), r"context 'notes', spec: mcp_server_name: "),
     ],
 )
 def test_a_fault_is_refused_by_context_and_item(declared: FederatedContextSettings, message: str) -> None:

@@ -14,7 +14,7 @@ DUMP = Path(__file__).parents[3] / "examples/reference_servers.json"
 
 
 def test_a_prompt_asks_for_every_placeholder_once() -> None:
-    assert prompt("greet", "Hello {{name}}, {{ name }} of {{place}}")["definition"] == {
+    assert prompt("greet", "Hello {{name}}, {{ name }} of {{place}}").get("definition") == {
         "name": "greet",
         "arguments": [{"name": "name", "required": True}, {"name": "place", "required": True}],
     }

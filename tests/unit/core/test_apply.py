@@ -121,7 +121,9 @@ def test_a_revision_that_does_not_follow_from_the_base_is_refused() -> None:
     older, fork = revision(4, {"a": "1"}), revision(5, {"a": "other"})
     behind = revision(6, {"a": "2"})
     behind = Revision.of(behind.spec.model_copy(update={"version_vector": {}}))
-    for refused in (older, fork, behind):
+    vector = before.base.version_vector
+    older_with_all = Revision.of(older.spec.model_copy(update={"version_vector": vector}))
+    for refused in (older, older_with_all, fork, behind):
         found = plan(before, refused, now)
         assert isinstance(found, Refusal)
         assert found.reason == REASON_RECOVERY_NEEDED

@@ -21,6 +21,9 @@ def test_kinds_are_not_known_while_one_of_them_is_missing_or_not_served_yet() ->
     incomplete = definitions("True")
     del incomplete[ObjectKey("", "contextreplicas.mcpfed.io")]
 
+    newborn = definitions("True") | {ObjectKey("", "mcpcontexts.mcpfed.io"): {"status": {"conditions": None}}}
+
     assert established_since({}) is None
+    assert established_since(newborn) is None
     assert established_since(incomplete) is None
     assert established_since(definitions("False")) is None

@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def pod(tmp_path: Path) -> Pod:
 
 
 @contextmanager
-def dying_at(write: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def dying_at(write: int, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """The process dies instead of doing the n-th thing that changes the file system."""
     count = itertools.count()
 

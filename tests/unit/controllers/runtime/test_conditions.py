@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.runtime.conditions import Condition, find_condition, is_true, merge_conditions
@@ -36,6 +36,7 @@ def test_a_condition_is_rendered_as_metav1() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(conditions)
 def test_saying_the_same_again_later_changes_nothing(wanted: list[Condition]) -> None:
     once = merge_conditions([], wanted, NOW)

@@ -241,8 +241,7 @@ async def test_a_server_that_fails_every_request_is_asked_ever_less_often() -> N
 async def test_a_server_or_kind_that_is_absent_is_found_soon_after_it_appears(absence: Answer) -> None:
     async with following(Collection([*[absence] * 40, initial(at=5)])) as scene:
         await synced(scene)
-        assert max(scene.waits) <= 2
-        assert sum(scene.waits) > 30
+        assert max(scene.waits[:40]) == 2
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_asked_in_a_hot_loop() -> None:

@@ -27,26 +27,9 @@ def test_a_program_is_started_with_what_the_engine_says() -> None:
     request = language_pb2.RunRequest(
         project="p", stack="s", pwd="/root/main", monitor_address="m:1", dryRun=True, parallel=4, info=info, args=["x"]
     )
-    assert program_arguments(request, "e:2") == [
-        "--monitor",
-        "m:1",
-        "--engine",
-        "e:2",
-        "--project",
-        "p",
-        "--stack",
-        "s",
-        "--pwd",
-        "/root/main",
-        "--root_directory",
-        "/root",
-        "--dry_run",
-        "true",
-        "--parallel",
-        "4",
-        "/root/main",
-        "x",
-    ]
+    options = "--monitor m:1 --engine e:2 --project p --stack s --pwd /root/main --root_directory /root"
+    expected = [*options.split(), "--dry_run", "true", "--parallel", "4", "/root/main", "x"]
+    assert program_arguments(request, "e:2") == expected
 
 
 def test_a_policy_pack_runs_under_the_sdk_and_another_plugin_by_itself() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.pulumi_plugins import LANGUAGE, PROVIDER, official_plugin, plugin_environment, plugin_path
+from fleet.pulumi_plugins import LANGUAGE, PROVIDER, official_plugin, plugin_path
 
 PYTHON = Path(sys.executable)
 
@@ -68,10 +68,3 @@ def test_a_language_host_without_its_executor_says_where_it_should_be(tmp_path: 
     )
     assert ended.returncode != 0
     assert f"pulumi-language-python-exec is not at {tmp_path / 'missing'}" in ended.stderr
-
-
-def test_the_environment_puts_the_plugins_first_and_keeps_pulumi_offline(tmp_path: Path) -> None:
-    environment = plugin_environment(tmp_path / "plugins", tmp_path / "home", tmp_path / "state")
-    assert environment["PATH"] == f"{tmp_path / 'plugins'}:{tmp_path / 'bin'}"
-    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path / 'state'}"
-    assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"

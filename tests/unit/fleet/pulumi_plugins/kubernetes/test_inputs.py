@@ -52,7 +52,10 @@ def test_normalizing_twice_is_normalizing_once(value: dict[str, Any]) -> None:
 
 
 def test_what_the_server_writes_is_no_part_of_a_declaration() -> None:
-    declared = {"metadata": {"name": "a", "uid": "1", "resourceVersion": "2", "managedFields": []}, "__defaults": []}
+    declared: dict[str, Any] = {
+        "metadata": {"name": "a", "uid": "1", "resourceVersion": "2", "managedFields": []},
+        "__defaults": [],
+    }
     assert normalize(declared) == {"metadata": {"name": "a"}}
 
 
@@ -60,7 +63,7 @@ def test_what_the_server_writes_is_no_part_of_a_declaration() -> None:
     ("api_version", "expected"), [("v1", {"name": "a"}), ("example.dev/v1", {"name": "a", "labels": {}})]
 )
 def test_empty_metadata_is_dropped_for_built_in_kinds_as_the_server_does(api_version: str, expected: object) -> None:
-    declared = {"apiVersion": api_version, "kind": "Any", "metadata": {"name": "a", "labels": {}}}
+    declared: dict[str, Any] = {"apiVersion": api_version, "kind": "Any", "metadata": {"name": "a", "labels": {}}}
     assert normalize(declared)["metadata"] == expected
 
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fleet.pulumi_plugins.kubernetes.ownership import created_by_pulumi, leave_ignored, take_over, unite
 
+NO_FIELDS: dict[str, Any] = {}
 FIELDS = st.recursive(
-    st.just({}), lambda inner: st.dictionaries(st.sampled_from(["f:a", "f:b", "f:c", "."]), inner), max_leaves=8
+    st.just(NO_FIELDS), lambda inner: st.dictionaries(st.sampled_from(["f:a", "f:b", "f:c", "."]), inner), max_leaves=8
 )
 
 
@@ -75,7 +76,7 @@ def test_an_ignored_field_of_others_is_not_sent() -> None:
 
 
 def test_an_ignored_field_of_ours_is_sent_as_it_is_now() -> None:
-    shared = {"f:spec": {"f:a": {}}}
+    shared: dict[str, Any] = {"f:spec": {"f:a": {}}}
     current = live(entry("other", fields=shared), entry("mine", "Apply", shared), spec={"a": 99})
     assert leave_ignored({"spec": {"a": 1}}, current, "mine", ["spec.a"]) == {"spec": {"a": 99}}
 

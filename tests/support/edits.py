@@ -1,0 +1,89 @@
+"""Edits at several sites at a given rate, and the proof that none was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from api.context_revision import ContextRevisionSpec
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a write."""
+
+    site: str
+    """Where it was written; a pod that replaces another is another site."""
+    is_certain: bool = True
+    """False if nobody can tell whether it was in time to count."""
+
+
+Write = Callable[[str, str], Awaitable[Written]]
+"""Writes item and text."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One write."""
+
+    site: str
+    item: str
+    text: str
+    is_certain: bool
+
+
+@dataclass
+class Ledger:
+    """All edits of a test, in the order in which they were made."""
+
+    edits: list[Edit] = field(default_factory=list[Edit])
+    _written: int = 0
+
+    def lost(self, history: Iterable[ContextRevisionSpec]) -> list[Edit]:
+        """Edits of which there is no trace.
+
+        A trace is: in a revision as an item's content or as a loser, or superseded by its own site before it was seen.
+        """
+        kept = {(i.name, i.content.text) for r in (revisions := list(history)) for i in r.items if i.content}
+        kept |= {(c.item, c.lost.content.text) for r in revisions for c in r.conflicts if c.lost.content}
+        open_since: dict[tuple[str, str], Edit] = {}
+        for edit in self.edits:
+            if edit.is_certain or (edit.item, edit.text) in kept:
+                open_since[edit.site, edit.item] = edit
+        return [edit for edit in open_since.values() if (edit.item, edit.text) not in kept]
+
+    async def edit(self, item: str, write: Write) -> None:
+        """Writes a text that was never written before."""
+        self._written += 1
+        text = f"edit {self._written}"
+        written = await write(item, text)
+        self.edits.append(Edit(written.site, item, text, written.is_certain))
+
+
+@asynccontextmanager
+async def editing(
+    ledger: Ledger, sites: dict[str, Write], items: list[str], per_second: float = 10
+) -> AsyncGenerator[None]:
+    """Edits at every site, at a steady rate each, for as long as the block lasts."""
+
+    async def keep_editing(site: str, write: Write) -> None:
+        clock, random = asyncio.get_running_loop().time, Random(site)
+        due = clock()
+        while True:
+            await ledger.edit(random.choice(items), write)
+            due += 1 / per_second
+            await asyncio.sleep(max(due - clock(), 0))
+
+    tasks = [asyncio.create_task(keep_editing(site, write)) for site, write in sites.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        failed = [error for error in ended if isinstance(error, Exception)]
+    if failed:
+        raise failed[0]
