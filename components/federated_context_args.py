@@ -1,7 +1,7 @@
 """What a context is declared with, and its check against the API types before anything is created. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from api.federated_context import FederatedContextSpec
 from api.item import ContextPayload
 from api.names import INLINE_LIMIT_BYTES
+from components.names import check_name
 from components.payload import ItemArgs
 from components.placement import LabelSelectorArgs
 from core.canonical import size
@@ -23,7 +24,7 @@ class ConflictRuleArgs(TypedDict):
     """Shell-style pattern over item names, e.g. `notes/*`."""
     policy: NotRequired[str]
     """Conflict policy of these items."""
-    direction: NotRequired[Literal["TwoWay", "FromControlPlane"]]
+    direction: NotRequired[str]
     """Direction of these items."""
 
 
@@ -52,8 +53,8 @@ class FederatedContextSettings(TypedDict):
     """Namespace of the context and of its MCP server; must exist on the control plane."""
     mcp_server_name: str
     """Name of the Deployment or StatefulSet that serves it."""
-    context_type: Literal["tools", "resources", "prompts"]
-    """Which of the MCP server's primitives the items are."""
+    context_type: str
+    """Which of the MCP server's primitives the items are: tools, resources or prompts."""
     items: list[ItemArgs]
     """The declared items. Members may change them afterwards; what changes here is merged with that."""
     clusters: NotRequired[list[str]]
@@ -62,7 +63,7 @@ class FederatedContextSettings(TypedDict):
     """Selects the members that serve it."""
     conflict_policy: NotRequired[ConflictPolicyArgs]
     """How concurrent changes are decided."""
-    direction: NotRequired[Literal["TwoWay", "FromControlPlane"]]
+    direction: NotRequired[str]
     """TwoWay, or FromControlPlane: changes in members are reverted and recorded."""
     history: NotRequired[HistoryArgs]
     """How much of the past is kept."""
@@ -89,6 +90,8 @@ def context_spec(settings: FederatedContextSettings) -> dict[str, Any]:
         ValueError: a setting or an item is invalid; names context and item.
     """
     name = settings["name"]
+    check_name("context", name)
+    check_name(f"context {name!r}: namespace", settings["namespace"])
     _refuse_outputs(name, settings)
     raw = {key: value for key, value in settings.items() if key not in _NOT_SPEC}
     try:

@@ -10,10 +10,12 @@ from components.component import SKIP_AWAIT, Component, metadata
 from components.image import default_image
 from components.mcp_server_args import MCPServerArgs, StorageArgs
 from components.mcp_server_pod import CONTEXT_VOLUME, DEFAULT_PORT, pod_template
+from components.names import check_name
 from components.permissions import AGENT, bound, subject
 from components.placement import Template, propagate, ready_members
 
 RBAC: Final = "rbac.authorization.k8s.io/v1"
+KINDS: Final = ("Deployment", "StatefulSet")
 
 
 class MCPServer(Component):
@@ -23,9 +25,14 @@ class MCPServer(Component):
         """Declare the MCP server.
 
         Raises:
-            ValueError: `storage` is asked for without a StatefulSet.
+            ValueError: a name or the kind cannot be one, or `storage` is asked for without a StatefulSet.
         """
-        if "storage" in args and args.get("kind") != "StatefulSet":
+        check_name("MCP server", args["name"])
+        check_name(f"MCP server {args['name']!r}: namespace", args["namespace"])
+        kind = args.get("kind", "Deployment")
+        if kind not in KINDS:
+            raise ValueError(f"MCP server {args['name']!r}: kind {kind!r} is none of {', '.join(KINDS)}")
+        if "storage" in args and kind != "StatefulSet":
             raise ValueError(f"MCP server {args['name']!r}: storage needs kind StatefulSet")
         super().__init__(name, opts)
         account = k8s.core.v1.ServiceAccount(

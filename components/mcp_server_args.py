@@ -1,6 +1,6 @@
 """What an MCP server is declared with."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi_kubernetes as k8s
 
@@ -23,8 +23,8 @@ class MCPServerSettings(TypedDict):
     """Name of the workload: the `mcp_server_name` of its contexts."""
     namespace: str
     """Namespace; must exist on the control plane."""
-    kind: NotRequired[Literal["Deployment", "StatefulSet"]]
-    """Kind of workload; default Deployment."""
+    kind: NotRequired[str]
+    """Kind of workload: Deployment (default) or StatefulSet."""
     replicas: NotRequired[int]
     """Pods in each member; default 1."""
     image: NotRequired[str]

@@ -14,7 +14,7 @@ from controllers.agent.records import Records
 from controllers.agent.scan import Scan, Scanner
 from controllers.agent.tree import ObstructedError, Tree
 from core import clock
-from core.apply import Plan, Revision, complete, join, plan
+from core.apply import Plan, Refusal, Revision, complete, join, plan
 from core.detect import Local, detect, is_emptied, problem, withhold
 from core.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
 from core.journal import Journal
@@ -95,11 +95,15 @@ class Holding:
             self._refusal = []
             self._begin(revision, planned, self._scan)
             return self.detect()
-        refusal = [problem(planned.reason, planned.message)] if planned else []
-        if refusal == self._refusal:
+        return self.refuse(planned)
+
+    def refuse(self, refusal: Refusal | None) -> SiteState | None:
+        """The newest revision is not applied, for a reason or for none: what to publish if that is news."""
+        problems = [problem(refusal.reason, refusal.message)] if refusal else []
+        if problems == self._refusal or self._journal is None:
             return None
-        self._refusal = refusal
-        return self._state(self._journal, self._scan.local)
+        self._refusal = problems
+        return self._state(self._journal, self._scan.local) if self._scan else self._unseen(self._journal)
 
     def failed(self, error: OSError) -> SiteState | None:
         """What to publish while the volume fails; None before the first revision."""

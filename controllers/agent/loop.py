@@ -9,13 +9,14 @@ from random import Random
 import structlog
 from pydantic import ValidationError
 
+from api.condition import REASON_INVALID_SPEC
 from api.context_replica import SiteState
 from api.mcp_context import MCPContextSpec
 from controllers.agent.holding import Holding, Origin
 from controllers.agent.publisher import Publisher
 from controllers.runtime.backoff import DecorrelatedJitter
 from controllers.runtime.kinds import Object
-from core.apply import Revision
+from core.apply import Refusal, Revision
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ class ContextLoop:
         self._holding: Holding | None = None
         self._parsed: tuple[Object, Revision] | None = None
         self._scanned_at = float("-inf")
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
 
     def wake(self) -> None:
         """Something may have changed: a file, or the MCPContext."""
@@ -68,12 +69,12 @@ class ContextLoop:
 
     def stop(self) -> None:
         """The pod ends: look once more, publish, and return from `run`."""
-        self._is_stopping = True
+        self._stopping.set()
         self.wake()
 
     async def run(self) -> None:
         """Holds the context until it is withdrawn and its replica is on its way out, or until `stop`."""
-        while not (self._is_withdrawn() or self._is_stopping):
+        while not (self._is_withdrawn() or self._stopping.is_set()):
             self._wake.clear()
             wait = FULL_SCAN_SECONDS
             try:
@@ -82,9 +83,10 @@ class ContextLoop:
             except OSError as error:
                 wait = self._backoff.next()
                 _log.error("volume failed", context=self.context, error=str(error))
+                self._offer(self._holding.failed(error) if self._holding else None)
             self.scanned.set()
             await self._pause(wait)
-        if self._is_stopping:
+        if self._stopping.is_set():
             await self._say_last_word()
         else:
             await self._withdraw()
@@ -94,17 +96,20 @@ class ContextLoop:
         await self._detect(thorough=thorough)
         if thorough:
             self._scanned_at = time.monotonic()
-        raw = self._newest()
-        revision = self._revision(raw) if raw else None
-        if revision is not None:
-            await self._apply(revision)
+        if raw := self._newest():
+            await self._apply(raw)
 
     async def _detect(self, *, thorough: bool) -> None:
         holding = await self._opened()
         self._offer(await asyncio.to_thread(holding.detect, thorough=thorough))
 
-    async def _apply(self, revision: Revision) -> None:
+    async def _apply(self, raw: Object) -> None:
         holding = await self._opened()
+        try:
+            revision = self._revision(raw)
+        except ValidationError as error:
+            self._offer(await asyncio.to_thread(holding.refuse, _refusal(error)))
+            return
         if holding.context_type not in (None, revision.spec.context_type):
             # Deleted and created anew as another type: nothing of the old files can be an item of the new.
             await asyncio.to_thread(holding.withdraw)
@@ -113,6 +118,7 @@ class ContextLoop:
         self._offer(await asyncio.to_thread(holding.apply, revision))
 
     async def _pause(self, seconds: float) -> None:
+        """Until there is something to do, or for so long."""
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -135,29 +141,37 @@ class ContextLoop:
         return self._holding
 
     async def _withdraw(self) -> None:
-        while True:
-            try:
-                holding = await self._opened()
-                await asyncio.to_thread(holding.withdraw)
-                break
-            except OSError as error:
-                _log.error("volume failed", context=self.context, error=str(error))
-                await asyncio.sleep(self._backoff.next())
+        while not await self._is_set_aside():
+            await self._pause(self._backoff.next())
+            if self._stopping.is_set():
+                return
         self.publisher.withdraw()
-        await self.publisher.settled()
+        settled, stopping = asyncio.create_task(self.publisher.settled()), asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({settled, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+        stopping.cancel()
         _log.info("withdrawn", context=self.context)
+
+    async def _is_set_aside(self) -> bool:
+        try:
+            holding = await self._opened()
+            await asyncio.to_thread(holding.withdraw)
+        except OSError as error:
+            _log.error("volume failed", context=self.context, error=str(error))
+            return False
+        return True
 
     def _offer(self, state: SiteState | None) -> None:
         if state is not None:
             self.publisher.offer(state)
 
-    def _revision(self, raw: Object) -> Revision | None:
+    def _revision(self, raw: Object) -> Revision:
         if self._parsed is None or self._parsed[0] is not raw:
-            try:
-                self._parsed = (raw, Revision.of(MCPContextSpec.model_validate(raw["spec"])))
-            except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-                place = ".".join(str(part) for part in first["loc"])
-                _log.error("MCPContext not understood", context=self.context, place=place, why=first["msg"])
-                return None
+            self._parsed = (raw, Revision.of(MCPContextSpec.model_validate(raw["spec"])))
         return self._parsed[1]
+
+
+def _refusal(error: ValidationError) -> Refusal:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return Refusal(REASON_INVALID_SPEC, f"MCPContext.spec.{place}: {first['msg']}; the agent may be too old for it")

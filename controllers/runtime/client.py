@@ -105,9 +105,12 @@ class Api:
             # The first page's version was compacted away while we read on: read again, in one piece.
             return await self._pages(kind, namespace, query | {"limit": ""})
 
-    async def newest_version(self, kind: Kind, namespace: str | None = None) -> str:
-        """The resource version that the store of a kind has reached."""
-        page = await self._ask("GET", kind, namespace, query={"limit": "1"})
+    async def newest_version(
+        self, kind: Kind, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+    ) -> str:
+        """The resource version that the store of a kind has reached; selectors narrow it to what rights allow."""
+        query = {"limit": "1", "labelSelector": label_selector, "fieldSelector": field_selector}
+        page = await self._ask("GET", kind, namespace, query=query)
         return page["metadata"]["resourceVersion"]
 
     async def create(self, kind: Kind, obj: Object, field_manager: str = "") -> Object:

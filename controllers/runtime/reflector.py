@@ -156,7 +156,7 @@ class Reflector:
         A store that was restored from a backup is behind our version, and a watch from the future is silent about
         everything until the store gets there.
         """
-        newest = await self._api.newest_version(self.kind, self._namespace)
+        newest = await self._api.newest_version(self.kind, self._namespace, **self._selectors)
         self.last_contact = self._clock()
         restored = self._version is not None and newest != self._version and not _is_newer(newest, self._version)
         if restored or self._clock() - self._listed > _RELIST_SECONDS:

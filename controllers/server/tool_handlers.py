@@ -59,13 +59,9 @@ def _always(result: Result) -> Handler:
 
 
 def _static(handler: dict[str, Any]) -> Handler:
-    result: object = handler.get("result", handler)
-    if not isinstance(result, dict):
-        raise ValueError("handler.static.result: not an object")
-    result = cast("Result", result)
-    if wrong := wire.check("tools/call", result):
+    if wrong := wire.check("tools/call", handler):
         raise ValueError(f"handler.static: {wrong[0]}")
-    return _always(result)
+    return _always(handler)
 
 
 def _python(name: str, source: str | None, handler: dict[str, Any], *, allow_python: bool) -> Handler:

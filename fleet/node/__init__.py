@@ -2,7 +2,7 @@
 
 Pure modules say what must be: `images`, `environment`, `volumes`, `probes`, `restarts`, `adoption`, `status`,
 `scheduling`, `addresses`, `sandbox`. Shells around them act: `process`, `directories`, `mounts`, `tokens`, `checks`,
-`health`, `plan`, `container`, `pod`, `registration`, `node`.
+`health`, `plan`, `container`, `pod_volumes`, `pod`, `sources`, `binder`, `registration`, `node`.
 
 Containers die with the node, however it ends, so nothing is ever left behind. A node that comes back finds its pods
 bound to it and their volumes in place, emptyDir included, and starts their containers again with one restart more.

@@ -177,6 +177,18 @@ def test_a_context_is_declared_with_what_was_set_and_nothing_else(registrations:
     assert len(context.inputs["spec"]["contextPayload"]["items"]) == 52
 
 
+def test_a_context_is_awaited_only_on_demand() -> None:
+    base: Any = {"namespace": "assistant", "mcp_server_name": "assistant", "context_type": "prompts", "items": []}
+    contexts = [{**base, "name": "patient"}, {**base, "name": "awaited", "wait": True}]
+    found = record(lambda: ContextFederation("federation", reference(contexts=contexts)))
+    awaited = {
+        each.place[3]: each.inputs["metadata"]["annotations"].get("pulumi.com/waitFor")
+        for each in kubernetes(found)
+        if each.type.endswith(":FederatedContext")
+    }
+    assert awaited == {"patient": None, "awaited": "condition=Ready"}
+
+
 def test_a_preview_of_a_fresh_federation_needs_no_token_yet() -> None:
     assert record(lambda: ContextFederation("federation", reference()), preview=True)
 

@@ -17,9 +17,7 @@ from tests.support.mcp_clients import ERAS, Watcher, watching
 async def edit(federation: Federation, context: Context, answer: str) -> None:
     """What `kubectl edit` sends."""
     patch = {"spec": {"contextPayload": {"items": [tool(f"{context.name}-hello", answer)]}}}
-    await federation.control_plane.patch(
-        FEDERATED_CONTEXT, SERVER, context.name, patch, field_manager="kubectl-edit"
-    )
+    await federation.control_plane.patch(FEDERATED_CONTEXT, SERVER, context.name, patch, field_manager="kubectl-edit")
 
 
 async def test_all_members_serve_it_and_connected_clients_are_told(fleet: LocalFleet, federation: Federation) -> None:

@@ -396,6 +396,22 @@ async def test_it_is_ready_once_every_context_has_been_looked_at(member: Member)
     assert member.texts() == {"a.txt": "alpha\n"}
 
 
+async def test_a_context_created_anew_is_another_one(member: Member) -> None:
+    await member.serve({"a.txt": "alpha\n"})
+    await member.serve({"a.txt": "alpha 2\n"})
+    await member.start()
+    first = await member.applied()
+
+    await member.api.delete(MCP_CONTEXT, member.namespace, CONTEXT)
+    member.version = 0
+    await member.serve({"a.txt": "anew\n"})
+
+    await member.texts_when({"a.txt": "anew\n"})
+    await release(member, pod_replica_name(CONTEXT, POD))
+    state = await member.state_when(lambda state: state.site != first.site)
+    assert (state.applied_version, state.problems) == (1, [])
+
+
 async def test_settings_that_are_missing_are_named(member: Member) -> None:
     del member.environment["POD_NAME"]
     await member.start()

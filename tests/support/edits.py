@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from api.context_revision import ContextRevisionSpec
+from tests.support.federation import Context
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ class Ledger:
         text = f"edit {self._written}"
         written = await write(item, text)
         self.edits.append(Edit(written.site, item, text, written.is_certain))
+
+
+def file_writer(context: Context, member: str) -> Write:
+    """Writes at a member, as a person or program with a file."""
+
+    async def write(item: str, text: str) -> Written:
+        context.write(member, f"resources/{item}", text)
+        return Written(member)
+
+    return write
 
 
 @asynccontextmanager

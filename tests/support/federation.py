@@ -115,18 +115,23 @@ class Context:
         return {item.name: item.content.text for item in items if item.content and item.content.text is not None}
 
     def volume(self, member: str) -> Path:
-        """The volume of the newest pod in a member."""
+        """The volume of a pod in a member."""
         volumes = self._federation.fleet.volumes(member)
         assert volumes, f"no pod in {member}"
-        return max(volumes.values(), key=lambda path: path.stat().st_ctime_ns)
+        return next(iter(volumes.values()))
 
-    def path(self, member: str, file: str) -> Path:
-        """A file of the context in a member, e.g. `tools/x.json`."""
-        return self.volume(member) / self.name / file
+    def is_applied_at(self, volume: Path) -> bool:
+        """Whether a pod has applied a revision of the context."""
+        return (volume / BOOKKEEPING / self.name / APPLIED).exists()
 
-    def write(self, member: str, file: str, text: str) -> None:
+    def path(self, member: str, file: str, pod: str | None = None) -> Path:
+        """A file of the context in a member, e.g. `tools/x.json` in one pod."""
+        volume = self._federation.fleet.volumes(member)[pod] if pod else self.volume(member)
+        return volume / self.name / file
+
+    def write(self, member: str, file: str, text: str, pod: str | None = None) -> None:
         """Puts a file in its place at once, as an editor does."""
-        write_at_once(self.path(member, file), text)
+        write_at_once(self.path(member, file, pod), text)
 
     def held(self, volume: Path) -> dict[str, ItemContent]:
         """The items that the files of a volume make."""
@@ -242,12 +247,8 @@ class Federation:
         return await self.control_plane.delete(FEDERATED_CONTEXT, SERVER, name)
 
     def _serving(self, name: str) -> list[Path]:
-        marks = [
-            volume / BOOKKEEPING / name / APPLIED
-            for member in self.fleet.members
-            for volume in self.fleet.volumes(member).values()
-        ]
-        return [mark for mark in marks if mark.exists()]
+        volumes = [volume for member in self.fleet.members for volume in self.fleet.volumes(member).values()]
+        return [volume for volume in volumes if (volume / BOOKKEEPING / name / APPLIED).exists()]
 
     async def health(self, member: str) -> dict[str, Any]:
         """What the MCP server of a member says of its contexts; empty while it does not answer."""

@@ -56,7 +56,9 @@ async def _handshake(url: str) -> AsyncGenerator[Watcher]:
 
     async with (
         httpx2.AsyncClient(event_hooks={"response": [see]}, timeout=30) as http,
-        Client(streamable_http_client(url, http_client=http), mode="legacy", message_handler=note, cache=None) as client,
+        Client(
+            streamable_http_client(url, http_client=http), mode="legacy", message_handler=note, cache=None
+        ) as client,
     ):
         await asyncio.wait_for(opened.wait(), 10)
         yield Watcher(client, told)

@@ -54,6 +54,8 @@ def test_a_selector_is_written_in_camel_case() -> None:
         (settings({"text": "x"}), r"context 'notes', item 'number 1': name: "),
         (settings(clusters=["a"], cluster_selector={}), r"context 'notes', spec: .*clusters or clusterSelector"),
         (settings(context_type="files"), r"context 'notes', spec: .*'tools', 'resources' or 'prompts'"),
+        (settings(name="Not A Name"), r"context 'Not A Name': a name has at most 63"),
+        (settings(namespace="a.b"), r"context 'notes': namespace 'a.b': a name has at most 63"),
         (settings(mcp_server_name="Not A Name"), r"context 'notes', spec: mcp_server_name: "),
     ],
 )

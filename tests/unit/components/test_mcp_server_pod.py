@@ -54,6 +54,16 @@ def test_with_storage_the_context_directory_is_the_claims() -> None:
     assert "context" not in {volume["name"] for volume in spec(storage={"size": "1Gi"})["volumes"]}
 
 
+def test_a_name_that_a_service_cannot_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="MCP server '1st': a name"):
+        MCPServer("first", cast("MCPServerArgs", {"name": "1st", "namespace": "team"}))
+
+
+def test_an_unknown_kind_of_workload_is_refused() -> None:
+    with pytest.raises(ValueError, match="MCP server 'notes': kind 'DaemonSet' is none of Deployment, StatefulSet"):
+        MCPServer("notes", cast("MCPServerArgs", {"name": "notes", "namespace": "team", "kind": "DaemonSet"}))
+
+
 def test_storage_needs_a_workload_that_can_keep_it() -> None:
     args = cast("MCPServerArgs", {"name": "notes", "namespace": "team", "storage": {"size": "1Gi"}})
     with pytest.raises(ValueError, match="MCP server 'notes': storage needs kind StatefulSet"):

@@ -1,5 +1,6 @@
 """One context on a real directory: applied, edited, interrupted at every write, and resumed."""
 
+import errno
 import itertools
 import json
 import os
@@ -322,3 +323,24 @@ def test_a_journal_that_cannot_be_read_is_set_aside_and_the_site_joins_anew(pod:
     state = pod.wake(revision(1, FIRST))
     assert (state.changes, state.problems) == ([], [])
     assert state.site != first
+
+
+def test_a_full_volume_is_reported_and_the_write_goes_on_where_it_stopped(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.wake(revision(1, FIRST))
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        patch.setattr(os, "rename", full)
+        with pytest.raises(OSError, match="No space left") as failure:
+            pod.wake(revision(2, SECOND))
+    told = pod.holding.failed(failure.value)
+    assert told is not None
+    assert [problem.reason for problem in told.problems] == ["VolumeFailed"]
+    assert (told.applied_version, told.changes) == (1, [])
+
+    assert pod.wake(revision(2, SECOND)).problems == []
+    assert pod.files() == settled(pod.volume)

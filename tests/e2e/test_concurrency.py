@@ -1,0 +1,99 @@
+"""Edits at the same moment at several sites: all converge, nothing is lost, and then it is quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.edits import Ledger, Write, Written, editing, file_writer
+from tests.support.federation import Context, Federation, document, until
+from tests.support.fleet import LocalFleet
+
+SECONDS = float(os.environ.get("MCPFED_E2E_EDIT_SECONDS", "15"))
+"""How long edits go on at ten a second and site."""
+QUIET_SECONDS = 30.0
+ROUNDS = 50
+SAME_MOMENT_SECONDS = 0.010
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
+GROUPS = frozenset({"mcpfed.io", "work.karmada.io", "policy.karmada.io"})
+"""Whose objects nobody may write when nothing changes. Heartbeats are in other groups."""
+
+
+def declaration_writer(context: Context, items: list[str]) -> Write:
+    """Writes at the control plane, as a person or program with `kubectl apply`."""
+    texts = dict.fromkeys(items, "first")
+
+    async def write(item: str, text: str) -> Written:
+        texts[item] = text
+        await context.declare([document(name, value) for name, value in texts.items()])
+        return Written("declared")
+
+    return write
+
+
+async def writes(fleet: LocalFleet) -> dict[tuple[str, ...], float]:
+    """Number of writes to our and Karmada's objects so far, by cluster, resource and verb."""
+    clusters = list(fleet.state.clusters)
+    texts = await asyncio.gather(*(fleet.kubectl(cluster, "get", "--raw", "/metrics") for cluster in clusters))
+    counts: dict[tuple[str, ...], float] = {}
+    for cluster, text in zip(clusters, texts, strict=True):
+        lines = "\n".join(line for line in text.splitlines() if line.startswith("apiserver_request_total{"))
+        for family in text_string_to_metric_families(lines + "\n"):
+            for sample in family.samples:
+                of = sample.labels
+                if of.get("group") in GROUPS and of.get("verb") in WRITES:
+                    key = (cluster, of["group"], of["resource"], of["subresource"], of["verb"], of["code"])
+                    counts[key] = counts.get(key, 0.0) + sample.value
+    return counts
+
+
+async def test_members_that_change_an_item_in_the_same_moment_converge_and_the_loser_is_kept(
+    fleet: LocalFleet, federation: Federation
+) -> None:
+    async with federation.context() as context:
+        item = f"{context.name}/contended"
+        await context.declare([document(item, "first")])
+        await context.settled()
+        members = fleet.members[:2]
+        for number in range(ROUNDS):
+            values = {f"{member} {number}" for member in members}
+            began = time.monotonic()
+            for member in members if number % 2 else reversed(members):
+                context.write(member, f"resources/{item}", f"{member} {number}")
+            assert time.monotonic() - began < SAME_MOMENT_SECONDS
+
+            def decided(values: set[str] = values) -> bool:
+                conflicts = [record for revision in context.history for record in revision.conflicts]
+                lost = {record.lost.content.text for record in conflicts if record.lost.content}
+                return values - lost == {context.texts[item]} and len(values & lost) == 1
+
+            await until(decided, 15, context.explain)
+            await until(lambda: all(context.is_held(member) for member in members), 15, context.explain)
+        await context.settled()
+        assert context.status.conflicts.recorded == ROUNDS
+
+
+async def test_steady_edits_everywhere_lose_nothing_and_then_nobody_writes(
+    fleet: LocalFleet, federation: Federation
+) -> None:
+    async with federation.context() as context:
+        items = [f"{context.name}/{number}" for number in range(5)]
+        await context.declare([document(item, "first") for item in items])
+        await context.settled()
+        ledger = Ledger()
+        sites = {member: file_writer(context, member) for member in fleet.members}
+        sites["declared"] = declaration_writer(context, items)
+        async with editing(ledger, sites, items, per_second=10):
+            await asyncio.sleep(SECONDS)
+        await context.settled(60)
+        assert len(ledger.edits) > 0.8 * 10 * SECONDS * len(sites)
+        assert ledger.lost(context.history) == []
+
+        before = await writes(fleet)
+        await asyncio.sleep(QUIET_SECONDS)
+        after = await writes(fleet)
+        assert {key: count - before.get(key, 0) for key, count in after.items() if count != before.get(key)} == {}
