@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from api.dot import Digest, Dot, Hlc, Site
+from api.context_revision import RevisionItem
+from api.dot import Digest, Dot, Hlc, Site, VersionVector
 from api.item import ItemContent, ItemName
 from api.model import KubernetesObject, Model, Observed
 
@@ -41,6 +42,21 @@ class Problem(Model):
     item: str | None = Field(default=None, max_length=512)
 
 
+class Inventory(Model):
+    """All that a site has applied: handed over when the control plane has lost it."""
+
+    epoch: int
+    version: int
+    chain_digest: Digest
+    version_vector: VersionVector
+    items: list[RevisionItem] = Field(
+        default_factory=list[RevisionItem],
+        max_length=2000,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    """Without the items that this site has since changed itself: `changes` has them."""
+
+
 class SiteState(Model):
     """One site: what it has applied, and its undecided changes. Cumulative: it replaces what was said before."""
 
@@ -54,6 +70,8 @@ class SiteState(Model):
     """Digest of the payload that it holds now, local changes included."""
     changes: list[Change] = Field(default_factory=list[Change], max_length=1000)
     problems: list[Problem] = Field(default_factory=list[Problem], max_length=20)
+    inventory: Inventory | None = None
+    """Present while what the control plane sends lacks something that this site has applied."""
 
 
 class ContextReplicaSpec(Model):

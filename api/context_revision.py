@@ -48,7 +48,9 @@ class ConflictRecord(Model):
     lost: Loser
     policy: str
     open: bool = False
-    """True while a human has to decide."""
+    """True while an operator has to decide; carried from revision to revision until then."""
+    merged: bool = False
+    """True if nothing was lost: `kept` holds this change's part, and the record is its content as it came."""
 
 
 class DeclaredItem(Model):

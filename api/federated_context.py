@@ -16,7 +16,16 @@ CONDITION_LIST: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes
 class ConflictPolicyName(StrEnum):
     """What decides when two sites changed one item without seeing each other. Losers are always recorded."""
 
+    THREE_WAY_MERGE = "ThreeWayMerge"
+    """Both sides' changes where they do not touch; where they do, LastWriterWins."""
     LAST_WRITER_WINS = "LastWriterWins"
+    """The greater clock, bounded by the control plane's own so that a fast clock does not win for ever."""
+    CONTROL_PLANE_WINS = "ControlPlaneWins"
+    """A declaration or an operator wins over a member; between members the head stays."""
+    CLUSTER_PRIORITY = "ClusterPriority"
+    """The cluster that stands first in `priority`; LastWriterWins within one rank."""
+    MANUAL = "Manual"
+    """The head stays, and the conflict is open until an operator resolves it."""
 
 
 class Direction(StrEnum):
@@ -24,6 +33,9 @@ class Direction(StrEnum):
 
     TWO_WAY = "TwoWay"
     FROM_CONTROL_PLANE = "FromControlPlane"
+    """Changes in members are reverted and recorded."""
+    FROM_MEMBER = "FromMember"
+    """The declaration seeds an item; from then on only members change it."""
 
 
 class ConflictRule(Model):
@@ -38,7 +50,9 @@ class ConflictRule(Model):
 class ConflictPolicy(Model):
     """How concurrent changes are decided."""
 
-    default: ConflictPolicyName = ConflictPolicyName.LAST_WRITER_WINS
+    default: ConflictPolicyName = ConflictPolicyName.THREE_WAY_MERGE
+    priority: list[str] = Field(default_factory=list[str], max_length=500)
+    """For ClusterPriority: names of clusters, the one that wins first."""
     rules: list[ConflictRule] = Field(default_factory=list[ConflictRule], max_length=64)
 
 
@@ -84,7 +98,6 @@ class FederatedContextSpec(Model):
     """The declared items. What runs is in MCPContext: members may have changed items since."""
     conflict_policy: ConflictPolicy = Field(default_factory=ConflictPolicy)
     direction: Direction = Direction.TWO_WAY
-    """TwoWay, or FromControlPlane: changes in members are reverted and recorded."""
     history: History = Field(default_factory=History)
     suspended: bool = False
     """True: nothing is merged or projected until it is false again; members keep what they have."""

@@ -35,7 +35,13 @@ AGENT_MANAGER: Final = "mcpfed-agent"
 """Field managers. They must start with neither `pulumi-` nor `kubectl`: Pulumi takes such fields over."""
 
 DECLARED_SITE: Final = "declared"
-"""Site of the changes that come from FederatedContext.spec."""
+"""Kind of site whose changes come from FederatedContext.spec: the site is `declared#<incarnation>`."""
+
+MERGE_SITE: Final = "merge"
+"""Kind of site that makes what two sites' changes were merged into."""
+
+OPERATOR_SITE: Final = "operator"
+"""Kind of site of a person's changes: `operator/<user>#<incarnation>`."""
 
 MEMBER_HEARTBEAT: Final = "mcpfed-member"
 """Lease in `mcpfed-<cluster>` that the member controller renews: the member is heard of even when nothing changes."""

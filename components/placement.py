@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from api.federated_context import LabelSelector
 from components.component import metadata
-from core.placement import READY, TOLERATIONS
+from core.placement import TOLERATIONS, placement
 
 POLICY_API: Final = "policy.karmada.io/v1alpha1"
 
@@ -48,20 +49,13 @@ def ready_members(
     clusters: Sequence[str] | None = None, selector: LabelSelectorArgs | None = None
 ) -> Mapping[str, Any]:
     """Karmada placement: the members that are ready for contexts, of these names and with these labels."""
-    chosen = selector or {}
-    labels: dict[str, Any] = {"matchLabels": {**chosen.get("match_labels", {}), **READY}}
-    if expressions := chosen.get("match_expressions"):
-        labels["matchExpressions"] = expressions
-    affinity: dict[str, Any] = {"labelSelector": labels}
-    if clusters:
-        affinity["clusterNames"] = list(clusters)
-    return {"clusterAffinity": affinity, **EVERYWHERE}
+    return placement(clusters, LabelSelector.model_validate(selector) if selector else None)
 
 
 def propagate(
     logical_name: str,
     templates: Sequence[Template],
-    placement: Mapping[str, Any],
+    where: Mapping[str, Any],
     opts: pulumi.ResourceOptions,
     *,
     name: str,
@@ -73,7 +67,7 @@ def propagate(
     Args:
         logical_name: of the Pulumi resource.
         templates: what is copied.
-        placement: where to.
+        where: Karmada placement.
         opts: options of the Pulumi resource.
         name: of the policy.
         namespace: where the templates are; None: they have no namespace.
@@ -85,6 +79,6 @@ def propagate(
         api_version=POLICY_API,
         kind="ClusterPropagationPolicy" if namespace is None else "PropagationPolicy",
         metadata=metadata(name, namespace),
-        spec={"resourceSelectors": selectors, "placement": placement, **fields},
+        spec={"resourceSelectors": selectors, "placement": where, **fields},
         opts=opts,
     )

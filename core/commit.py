@@ -9,15 +9,25 @@ from core.merge import Merge
 
 
 def next_revision(
-    context: str, head: ContextRevisionSpec | None, merged: Merge, declared: Declared, now_millis: int
+    context: str,
+    head: ContextRevisionSpec | None,
+    merged: Merge,
+    declared: Declared,
+    now_millis: int,
+    number: tuple[int, int] | None = None,
 ) -> ContextRevisionSpec:
-    """The revision after `head` that holds the merged state and has taken in the declaration."""
+    """The revision after `head` that holds the merged state and has taken in the declaration.
+
+    `number` is its epoch and version where they do not just count on, after a recovery.
+    """
+    following = (head.epoch, head.version + 1) if head else (0, 1)
+    epoch, version = number or following
     hlc = clock.tick(clock.latest([head.hlc if head else clock.ZERO, *merged.vector.values()]), now_millis)
     items = [merged.items[name] for name in sorted(merged.items)]
     unchained = ContextRevisionSpec(
         context=context,
-        epoch=head.epoch if head else 0,
-        version=head.version + 1 if head else 1,
+        epoch=epoch,
+        version=version,
         parent=head.chain_digest if head else None,
         digest=digest_of(items),
         chain_digest=_NO_DIGEST,
@@ -30,11 +40,6 @@ def next_revision(
         declared=declared,
     )
     return unchained.model_copy(update={"chain_digest": chain_digest(unchained)})
-
-
-def unchanged(head: ContextRevisionSpec | None) -> Merge:
-    """The head's state, for a commit that only takes in a declaration."""
-    return Merge({item.name: item for item in head.items} if head else {}, dict(head.version_vector) if head else {})
 
 
 def digest_of(items: Iterable[RevisionItem]) -> str:

@@ -16,6 +16,8 @@ from api.federated_context import (
     FederatedContextStatus,
     Phase,
 )
+from api.names import DECLARED_SITE
+from core.decision import kind_of
 
 EXCEPTION_LIMIT = 20
 MESSAGE_LIMIT = 1024
@@ -77,8 +79,10 @@ def context_status(
         failed=sum(s.state == "failed" for s in states),
         stale=sum(s.stale for s in states),
     )
-    conflicts = [record for revision in history for record in revision.conflicts]
-    opened = sum(record.open for record in conflicts)
+    opened = sum(record.open for record in head.conflicts) if head else 0
+    recorded = {
+        (record.item, record.lost.dot) for revision in history for record in revision.conflicts if not record.merged
+    }
     phase = _phase(counts, problem, head)
     return FederatedContextStatus(
         observed_generation=context.metadata.generation,
@@ -91,7 +95,7 @@ def context_status(
         clusters=counts,
         applied=f"{counts.applied}/{counts.total}",
         exceptions=_exceptions(context.status.exceptions, states, now),
-        conflicts=ConflictCounts(open=opened, recorded=len(conflicts)),
+        conflicts=ConflictCounts(open=opened, recorded=len(recorded)),
         conditions=_conditions(context, states, counts, opened, problem, phase, now),
     )
 
@@ -142,7 +146,8 @@ def _phase(counts: ClusterCounts, problem: SpecProblem | None, head: ContextRevi
 def _last_writer(head: ContextRevisionSpec | None) -> str | None:
     if head is None or not head.cause:
         return None
-    return max((cause.site for cause in head.cause), key=lambda site: (head.version_vector.get(site, ""), site))
+    site = max((cause.site for cause in head.cause), key=lambda site: (head.version_vector.get(site, ""), site))
+    return DECLARED_SITE if kind_of(site) == DECLARED_SITE else site
 
 
 def _exceptions(before: Sequence[ClusterException], states: Sequence[ClusterState], now: str) -> list[ClusterException]:

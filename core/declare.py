@@ -9,6 +9,7 @@ from api.item import ContextPayload
 from api.names import DECLARED_SITE
 from core import clock
 from core.canonical import content_digest
+from core.merge import Merger
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Declaration:
     declared: Declared
 
 
-def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generation: int, now_millis: int) -> Declaration:
+def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generation: int, merger: Merger) -> Declaration:
     """Compares the declared payload with the declaration that the head has taken in.
 
     An item that members changed but the program did not is not touched: only what the program changed is a change.
@@ -28,6 +29,7 @@ def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generatio
         return Declaration((), head.declared)
     known = {item.name: item for item in head.declared.items} if head else {}
     hlc = clock.latest([head.hlc, *head.version_vector.values()]) if head else clock.ZERO
+    site = f"{DECLARED_SITE}#{merger.incarnation}"
     changes: list[Change] = []
     items: list[DeclaredItem] = []
     wanted = {item.name: item for item in payload.items}
@@ -37,8 +39,8 @@ def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generatio
         if before and before.digest == digest:
             items.append(before)
             continue
-        hlc = clock.tick(hlc, now_millis)
-        dot, base = Dot(site=DECLARED_SITE, hlc=hlc), before.dot if before else None
+        hlc = clock.tick(hlc, merger.now_millis)
+        dot, base = Dot(site=site, hlc=hlc), before.dot if before else None
         if item is None or digest is None:
             changes.append(Change(item=name, deleted=True, dot=dot, base_dot=base))
         else:

@@ -26,7 +26,12 @@ EXPIRY_ANNOTATION = "mcpfed.io/renew-after"
 """On a credential Secret: when the token is to be renewed (RFC 3339)."""
 
 
-def member_objects(cluster: str) -> list[Object]:
+def owned_by(system_uid: str) -> Object:
+    """Owner reference to the namespace of the controllers: what is made for members goes when that goes."""
+    return {"apiVersion": "v1", "kind": "Namespace", "name": SYSTEM_NAMESPACE, "uid": system_uid}
+
+
+def member_objects(cluster: str, owner: Object) -> list[Object]:
     """Namespace, ServiceAccount, Role and RoleBinding of one member: it may write its replicas, and nothing else."""
     namespace = member_namespace(cluster)
     meta = {"name": SERVICE_ACCOUNT, "namespace": namespace}
@@ -35,7 +40,11 @@ def member_objects(cluster: str) -> list[Object]:
         {
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": namespace, "labels": {SKIP_AUTO_PROPAGATION_LABEL: "true"}},
+            "metadata": {
+                "name": namespace,
+                "labels": {SKIP_AUTO_PROPAGATION_LABEL: "true"},
+                "ownerReferences": [owner],
+            },
         },
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
         {
@@ -101,13 +110,13 @@ def credential_policy(cluster: str) -> Object:
     }
 
 
-def identity_policy(clusters: Iterable[str]) -> Object:
+def identity_policy(clusters: Iterable[str], owner: Object) -> Object:
     """Writes each member's name into the pods that ask for it."""
     path = "/spec/template/metadata/annotations/" + CLUSTER_ANNOTATION.replace("/", "~1")
     return {
         "apiVersion": "policy.karmada.io/v1alpha1",
         "kind": "ClusterOverridePolicy",
-        "metadata": {"name": IDENTITY_POLICY},
+        "metadata": {"name": IDENTITY_POLICY, "ownerReferences": [owner]},
         "spec": {
             "resourceSelectors": [
                 {

@@ -6,16 +6,35 @@ A change that the head's version vector already includes does nothing, so re-del
 proposals are harmless.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.context_replica import Change, ItemOutcome, Outcome
 from api.context_revision import Cause, ConflictRecord, ContextRevisionSpec, Loser, RevisionItem
-from api.federated_context import Direction, FederatedContextSpec
-from api.names import DECLARED_SITE
-from core import version_vector
+from api.dot import Dot
+from api.federated_context import ConflictPolicyName, FederatedContextSpec
+from api.item import ItemContent
+from api.names import MERGE_SITE, OPERATOR_SITE
+from core import clock, version_vector
 from core.canonical import content_digest
-from core.decision import direction_for, policy_for, prevails
+from core.decision import direction_for, is_refused, kind_of, policy_for, prevails
+from core.three_way import three_way
+
+MERGED_FROM_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Merger:
+    """Who merges, and when: a running controller is a site of its own."""
+
+    incarnation: str
+    """Never used again once the store may have lost what this one wrote."""
+    now_millis: int
+
+    @property
+    def site(self) -> str:
+        """Site of merged contents."""
+        return f"{MERGE_SITE}#{self.incarnation}"
 
 
 @dataclass
@@ -28,68 +47,153 @@ class Merge:
     conflicts: list[ConflictRecord] = field(default_factory=list[ConflictRecord])
     outcomes: list[ItemOutcome] = field(default_factory=list[ItemOutcome])
 
+    @classmethod
+    def after(cls, head: ContextRevisionSpec | None) -> "Merge":
+        """The head's own state; conflicts that are open stay open."""
+        if head is None:
+            return cls({}, {})
+        opened = [record for record in head.conflicts if record.open]
+        return cls({item.name: item for item in head.items}, dict(head.version_vector), conflicts=opened)
+
     @property
     def cause(self) -> list[Cause]:
         """Which sites' changes were taken in."""
         return [Cause(site=site, items=sorted(set(items))) for site, items in sorted(self.causes.items())]
 
 
-def merge(head: ContextRevisionSpec | None, changes: Iterable[Change], spec: FederatedContextSpec) -> Merge | None:
+def merge(
+    history: Sequence[ContextRevisionSpec], changes: Iterable[Change], spec: FederatedContextSpec, merger: Merger
+) -> Merge | None:
     """Takes in every change that the head does not include yet, in the order of their clocks.
+
+    Args:
+        history: retained revisions, oldest first; the last is the head.
+        changes: of all sites, in any order, any number of times.
+        spec: policies and directions.
+        merger: who merges.
 
     Returns:
         The merged state, or None if there was nothing new.
     """
+    head = history[-1] if history else None
     seen = head.version_vector if head else {}
     new = sorted((c for c in changes if not version_vector.includes(seen, c.dot)), key=lambda c: c.dot.order)
     if not new:
         return None
-    result = Merge({item.name: item for item in head.items} if head else {}, dict(seen))
+    state = Merge.after(head)
     for change in new:
-        result.vector[change.dot.site] = change.dot.hlc
-        result.causes.setdefault(change.dot.site, []).append(change.item)
-        outcome = _decide(result, change, spec)
-        result.outcomes.append(ItemOutcome(item=change.item, dot=change.dot, outcome=outcome))
-    return result
+        state.vector[change.dot.site] = change.dot.hlc
+        state.causes.setdefault(change.dot.site, []).append(change.item)
+        outcome = _decide(state, change, history, spec, merger)
+        state.outcomes.append(ItemOutcome(item=change.item, dot=change.dot, outcome=outcome))
+    return state
 
 
-def _decide(state: Merge, change: Change, spec: FederatedContextSpec) -> Outcome:
-    held = state.items.get(change.item)
-    revised = _revised(change)
-    if _is_refused(change, spec):
+def _decide(
+    state: Merge,
+    change: Change,
+    history: Sequence[ContextRevisionSpec],
+    spec: FederatedContextSpec,
+    merger: Merger,
+) -> Outcome:
+    held, revised = state.items.get(change.item), revised_item(change)
+    if is_refused(spec, change.item, change.dot, new=held is None):
         if held is None or held.digest != revised.digest:
-            _record(state, change, held or revised, revised, Direction.FROM_CONTROL_PLANE)
+            record(state, held or revised, revised, change.base_dot, direction_for(spec, change.item))
         return Outcome.REJECTED
-    if held is None:
+    if kind_of(change.dot.site) == OPERATOR_SITE:
+        state.conflicts = [found for found in state.conflicts if not (found.open and found.item == change.item)]
+    if held is None or held.dot == change.base_dot or held.dot.site == change.dot.site:
         state.items[change.item] = revised
         return Outcome.ACCEPTED
     if held.digest == revised.digest:
-        if change.dot.order > held.dot.order:
-            state.items[change.item] = revised
+        state.items[change.item] = revised if change.dot.order > held.dot.order else held
         return Outcome.ACCEPTED
-    if held.dot == change.base_dot or held.dot.site == change.dot.site:
-        state.items[change.item] = revised
-        return Outcome.ACCEPTED
-    policy = policy_for(spec, change.item)
-    wins = not revised.deleted if held.deleted != revised.deleted else prevails(policy, change.dot, held.dot)
+    base = _common_ancestor(history, held, change)
+    return reconcile(state, held, revised, base, change.base_dot, spec, merger)
+
+
+def reconcile(
+    state: Merge,
+    held: RevisionItem,
+    revised: RevisionItem,
+    base: ItemContent | None,
+    base_dot: Dot | None,
+    spec: FederatedContextSpec,
+    merger: Merger,
+) -> Outcome:
+    """Decides between the head's item and one whose writer had not seen it: merged, or one kept and one recorded."""
+    policy = policy_for(spec, held.name)
+    if policy is ConflictPolicyName.THREE_WAY_MERGE and held.content and revised.content:
+        content = three_way(base, held.content, revised.content, held.name)
+        if content is not None:
+            merged = _merged_item(state, held, revised, content, merger)
+            state.items[held.name] = merged
+            record(state, merged, revised, base_dot, policy, merged=True)
+            return Outcome.MERGED
+    if held.deleted != revised.deleted:
+        wins = bool(held.deleted)
+    else:
+        priority = spec.conflict_policy.priority
+        wins = prevails(policy, revised.dot, held.dot, now_millis=merger.now_millis, priority=priority)
     kept, lost = (revised, held) if wins else (held, revised)
-    state.items[change.item] = kept
-    _record(state, change, kept, lost, policy)
+    state.items[held.name] = kept
+    record(state, kept, lost, base_dot, policy, opened=policy is ConflictPolicyName.MANUAL)
     return Outcome.CONFLICT
 
 
-def _is_refused(change: Change, spec: FederatedContextSpec) -> bool:
-    return change.dot.site != DECLARED_SITE and direction_for(spec, change.item) is Direction.FROM_CONTROL_PLANE
+def _common_ancestor(history: Sequence[ContextRevisionSpec], held: RevisionItem, change: Change) -> ItemContent | None:
+    """The newest content that both the head's item and the change stand on, if it is retained.
+
+    A head that was merged from an earlier change of this writer stands on that; else both stand on what the writer saw.
+    """
+    own = [dot for dot in held.merged_from or [] if dot.site == change.dot.site]
+    wanted = max(own, key=lambda dot: dot.hlc, default=change.base_dot)
+    for revision in reversed(history):
+        for item in revision.items:
+            if item.name == held.name and item.dot == wanted:
+                return item.content
+        for found in revision.conflicts:
+            if found.item == held.name and found.lost.dot == wanted:
+                return found.lost.content
+    return None
 
 
-def _revised(change: Change) -> RevisionItem:
+def _merged_item(
+    state: Merge, held: RevisionItem, revised: RevisionItem, content: ItemContent, merger: Merger
+) -> RevisionItem:
+    hlc = clock.tick(clock.latest(state.vector.values()), merger.now_millis)
+    state.vector[merger.site] = hlc
+    parents = [*(held.merged_from or [held.dot]), *(revised.merged_from or [revised.dot])]
+    return RevisionItem(
+        name=held.name,
+        digest=content_digest(content),
+        content=content,
+        dot=Dot(site=merger.site, hlc=hlc),
+        merged_from=parents[-MERGED_FROM_LIMIT:],
+    )
+
+
+def revised_item(change: Change) -> RevisionItem:
+    """The item as a change wants it."""
     if change.content is None:
         return RevisionItem(name=change.item, deleted=True, dot=change.dot)
-    return RevisionItem(name=change.item, digest=content_digest(change.content), content=change.content, dot=change.dot)
+    digest = content_digest(change.content)
+    return RevisionItem(name=change.item, digest=digest, content=change.content, dot=change.dot)
 
 
-def _record(state: Merge, change: Change, kept: RevisionItem, lost: RevisionItem, policy: str) -> None:
+def record(
+    state: Merge,
+    kept: RevisionItem,
+    lost: RevisionItem,
+    base: Dot | None,
+    policy: str,
+    *,
+    opened: bool = False,
+    merged: bool = False,
+) -> None:
+    """Keeps a change that is not the head's item as it came."""
     loser = Loser(content=lost.content, deleted=lost.deleted, dot=lost.dot)
     state.conflicts.append(
-        ConflictRecord(item=change.item, base=change.base_dot, kept=kept.dot, lost=loser, policy=policy)
+        ConflictRecord(item=kept.name, base=base, kept=kept.dot, lost=loser, policy=policy, open=opened, merged=merged)
     )

@@ -1,9 +1,9 @@
 """Placement: which members a context is for, and how Karmada is told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.federated_context import FederatedContextSpec, LabelSelectorRequirement
+from api.federated_context import FederatedContextSpec, LabelSelector, LabelSelectorRequirement
 from api.names import READY_LABEL
 
 READY: dict[str, str] = {READY_LABEL: "true"}
@@ -43,13 +43,12 @@ def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
             return value is None
 
 
-def affinity(spec: FederatedContextSpec) -> dict[str, Any]:
-    """`placement` of a Karmada policy: the members asked for, once they are prepared."""
-    selector = spec.cluster_selector
+def placement(clusters: Sequence[str] | None = None, selector: LabelSelector | None = None) -> dict[str, Any]:
+    """`placement` of a Karmada policy: the members asked for, or all, once they are prepared."""
     labels: dict[str, Any] = {"matchLabels": {**((selector and selector.match_labels) or {}), **READY}}
     if selector and selector.match_expressions:
         labels["matchExpressions"] = [requirement.wire() for requirement in selector.match_expressions]
     cluster_affinity: dict[str, Any] = {"labelSelector": labels}
-    if spec.clusters is not None:
-        cluster_affinity["clusterNames"] = sorted(set(spec.clusters))
+    if clusters is not None:
+        cluster_affinity["clusterNames"] = sorted(set(clusters))
     return {"clusterAffinity": cluster_affinity, "clusterTolerations": TOLERATIONS}

@@ -7,7 +7,7 @@ from api.federated_context import FederatedContext
 from api.item import Item
 from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from api.names import API_VERSION, CONTEXT_LABEL
-from core.placement import affinity
+from core.placement import placement
 
 Object = dict[str, Any]
 
@@ -61,7 +61,7 @@ def propagation_policy(context: FederatedContext) -> Object:
                     "namespace": context.metadata.namespace,
                 }
             ],
-            "placement": affinity(context.spec),
+            "placement": placement(context.spec.clusters, context.spec.cluster_selector),
         },
     }
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,8 +82,14 @@ class Pulumi:
         return "\n".join(lines)
 
     async def select_stack(self) -> None:
-        """Selects the fleet's stack, created when needed."""
-        await self.run("stack", "select", STACK, "--create")
+        """Selects the fleet's stack, created when needed.
+
+        Pulumi notes a new stack's salt beside the project file, whatever `--config-file` says: so the stack is created
+        for a copy of that file beside our configuration, and fleets of one checkout do not share a salt.
+        """
+        shutil.copy(REPOSITORY / "Pulumi.yaml", self.config_file.parent)
+        await self.run("stack", "select", STACK, "--create", f"--cwd={self.config_file.parent}")
+        await self.run("stack", "select", STACK)
 
     async def up(self, report: Callable[[str], None] | None = None, *more: str) -> str:
         """`pulumi up` with the policy pack."""

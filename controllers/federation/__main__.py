@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ async def main(stop: asyncio.Event) -> None:
         plane = ControlPlane(api)
         for reflector in plane.reflectors:
             telemetry.ready_when(reflector.kind.plural, reflector.synced.is_set)
-        contexts = Controller("contexts", ContextReconciler(plane, utc_now).reconcile)
+        contexts = Controller("contexts", ContextReconciler(plane, utc_now, lambda: secrets.token_hex(4)).reconcile)
         members = Controller("members", MemberReconciler(plane, endpoint, authority, utc_now).reconcile, workers=1)
         following = [reflector.run() for reflector in plane.reflectors]
         await run_until(stop, *following, _control(plane, contexts, members))

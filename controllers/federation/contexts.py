@@ -8,8 +8,8 @@ import structlog
 from pydantic import ValidationError
 
 from api.condition import REASON_INVALID_SPEC, REASON_PAYLOAD_TOO_LARGE
-from api.context_replica import Change, ContextReplica, ContextReplicaStatus, SiteDecision
-from api.context_revision import ContextRevisionSpec
+from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision, SiteState
+from api.context_revision import ContextRevisionSpec, Declared
 from api.federated_context import FederatedContext
 from api.names import FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane, Replica, read_context
@@ -26,11 +26,12 @@ from controllers.runtime.kinds import (
     ObjectKey,
 )
 from controllers.runtime.reflector import Reflector
-from core import canonical, commit, project
+from core import canonical, commit, project, version_vector
 from core.context_status import SpecProblem, context_status
 from core.declare import declare
-from core.merge import Merge, merge
+from core.merge import Merge, Merger, merge
 from core.placement import placed
+from core.recover import is_known, recover
 
 _log = structlog.get_logger(__name__)
 
@@ -46,20 +47,31 @@ class Observed:
     context: FederatedContext
     clusters: list[str]
     replicas: list[Replica]
+    """What placed clusters hold and propose; a member that the context is not placed on has no say."""
+    operators: list[Replica]
+    """What people propose."""
     problem: SpecProblem | None
 
     @property
-    def changes(self) -> list[Change]:
-        """All proposed changes; a member that the context is not placed on has no say."""
-        return [change for replica in self.replicas for site in replica.parsed.spec.sites for change in site.changes]
+    def sites(self) -> list[SiteState]:
+        """All sites that propose changes."""
+        return [site for replica in [*self.replicas, *self.operators] for site in replica.parsed.spec.sites]
 
 
 class ContextReconciler:
-    """Reconciles FederatedContexts: gather, decide (core), apply, report."""
+    """Reconciles FederatedContexts: gather, decide (core), apply, report.
 
-    def __init__(self, plane: ControlPlane, now: Callable[[], datetime]) -> None:
+    Args:
+        plane: the control plane.
+        now: wall clock.
+        draw: a new incarnation, never drawn before.
+    """
+
+    def __init__(self, plane: ControlPlane, now: Callable[[], datetime], draw: Callable[[], str]) -> None:
         self._plane = plane
         self._now = now
+        self._draw = draw
+        self._memory: dict[str, Memory] = {}
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings one context to rest."""
@@ -73,6 +85,7 @@ class ContextReconciler:
             await self._project(observed)
         await self._report(observed)
         await self._acknowledge(observed)
+        await self._dismiss_operators(observed)
         await self._prune(observed)
         return Done()
 
@@ -86,28 +99,33 @@ class ContextReconciler:
             raise Stalled(REASON_INVALID_SPEC, f"{key}: {_first(error)}") from error
         clusters = placed(context.spec, self._plane.labels())
         replicas = [replica for cluster in clusters if (replica := self._plane.replica(cluster, key))]
-        return Observed(key, context, clusters, replicas, _problem(context))
+        return Observed(key, context, clusters, replicas, self._plane.operators(key), _problem(context))
 
     def _history(self, observed: Observed) -> list[ContextRevisionSpec]:
         return self._plane.log.history(observed.key, observed.context.metadata.uid)
 
     async def _commit(self, observed: Observed) -> None:
-        """Creates the next revision if anything is new; whoever creates a version first has committed it."""
+        """Creates revisions until nothing is new; whoever creates a version first has committed it."""
         for _ in range(_COMMIT_ATTEMPTS):
             history = self._history(observed)
-            revision = self._next(observed, history[-1] if history else None)
-            if revision is None or await self._create(observed, revision):
+            merger = self._merger(observed, history)
+            revision = recovered(observed, history, merger) or merged(observed, history, merger)
+            if revision is None:
                 return
+            if await self._create(observed, revision):
+                self._memory[observed.context.metadata.uid] = Memory(merger.incarnation, revision)
         raise Waiting("CommitContended", f"{observed.key}: other instances commit all the time", after=0.2)
 
-    def _next(self, observed: Observed, head: ContextRevisionSpec | None) -> ContextRevisionSpec | None:
-        context, millis = observed.context, int(self._now().timestamp() * 1000)
-        declaration = declare(head, context.spec.context_payload, context.metadata.generation, millis)
-        merged = merge(head, [*declaration.changes, *observed.changes], context.spec)
-        if merged is None and head is not None:
-            return None
-        state = merged or Merge({}, {})
-        return commit.next_revision(context.metadata.name, head, state, declaration.declared, millis)
+    def _merger(self, observed: Observed, history: Sequence[ContextRevisionSpec]) -> Merger:
+        """Who merges: another incarnation if the store no longer has the revision that it last had."""
+        uid = observed.context.metadata.uid
+        memory = self._memory.get(uid)
+        if memory is None or memory.is_lost_from(history):
+            if memory and memory.seen:
+                _log.warning("store was restored", context=str(observed.key), lost_version=memory.seen.version)
+            memory = Memory(self._draw(), history[-1] if history else None)
+        self._memory[uid] = Memory(memory.incarnation, history[-1] if history else None)
+        return Merger(memory.incarnation, int(self._now().timestamp() * 1000))
 
     async def _create(self, observed: Observed, revision: ContextRevisionSpec) -> bool:
         name = revision_name(revision.context, revision.version)
@@ -187,9 +205,21 @@ class ContextReconciler:
             return
         reflector.observe(stored)
 
+    async def _dismiss_operators(self, observed: Observed) -> None:
+        """Removes what people proposed once it is decided: the revisions have it."""
+        history = self._history(observed)
+        vector = history[-1].version_vector if history else {}
+        for replica in observed.operators:
+            changes = [change for site in replica.parsed.spec.sites for change in site.changes]
+            if all(version_vector.includes(vector, change.dot) for change in changes):
+                await self._plane.api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
+
     async def _prune(self, observed: Observed) -> None:
-        """Deletes revisions beyond what the context retains."""
+        """Deletes revisions beyond what the context retains; what undecided changes stand on is kept."""
+        needed = min((site.base_version for site in observed.sites if site.changes), default=None)
         for revision in self._history(observed)[: -observed.context.spec.history.revisions]:
+            if needed is not None and revision.version >= needed:
+                return
             name = revision_name(revision.context, revision.version)
             await self._plane.api.delete(CONTEXT_REVISION, observed.key.namespace, name)
 
@@ -199,6 +229,52 @@ class ContextReconciler:
             replica = self._plane.replica(cluster, key)
             if replica is not None:
                 await self._plane.api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an instance remembers of one context: a store that lacks it was restored from a backup."""
+
+    incarnation: str
+    seen: ContextRevisionSpec | None
+
+    def is_lost_from(self, history: Sequence[ContextRevisionSpec]) -> bool:
+        """Whether the revision last seen should be in the history and is not."""
+        if self.seen is None:
+            return False
+        if not history:
+            return True
+        known = any(revision.chain_digest == self.seen.chain_digest for revision in history)
+        return not known and self.seen.version >= history[0].version
+
+
+def recovered(observed: Observed, history: Sequence[ContextRevisionSpec], merger: Merger) -> ContextRevisionSpec | None:
+    """The revision that takes back what a member still holds and the store has lost; None if there is no such thing."""
+    head = history[-1] if history else None
+    for site in observed.sites:
+        if site.inventory is None or is_known(history, site):
+            continue
+        recovery = recover(history, site.inventory, observed.context.spec, merger)
+        if recovery is not None:
+            declared = head.declared if head else Declared()
+            name, now = observed.context.metadata.name, merger.now_millis
+            return commit.next_revision(name, head, recovery.merged, declared, now, recovery.number)
+    return None
+
+
+def merged(observed: Observed, history: Sequence[ContextRevisionSpec], merger: Merger) -> ContextRevisionSpec | None:
+    """The revision with everything new: the declaration's changes and the sites'; None if nothing is new.
+
+    Changes that stand on a revision which this store should know and does not wait for the member's inventory.
+    """
+    head, context = history[-1] if history else None, observed.context
+    declaration = declare(head, context.spec.context_payload, context.metadata.generation, merger)
+    proposed = [change for site in observed.sites if is_known(history, site) for change in site.changes]
+    state = merge(history, [*declaration.changes, *proposed], context.spec, merger)
+    if state is None and head is not None:
+        return None
+    state = state or Merge.after(None)
+    return commit.next_revision(context.metadata.name, head, state, declaration.declared, merger.now_millis)
 
 
 def _problem(context: FederatedContext) -> SpecProblem | None:

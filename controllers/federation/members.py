@@ -8,7 +8,7 @@ import structlog
 
 from api.names import FEDERATION_MANAGER, READY_LABEL, SYSTEM_NAMESPACE, member_credential, member_namespace
 from controllers.federation.observation import ControlPlane
-from controllers.runtime.controller import Done, RequeueAfter, Result
+from controllers.runtime.controller import Done, RequeueAfter, Result, Waiting
 from controllers.runtime.kinds import (
     CLUSTER,
     CLUSTER_OVERRIDE_POLICY,
@@ -56,12 +56,19 @@ class MemberReconciler:
         if cluster is None or cluster["metadata"].get("deletionTimestamp"):
             await self._remove(key.name)
             return Done()
-        for obj in membership.member_objects(key.name):
+        owner = await self._owner()
+        for obj in membership.member_objects(key.name, owner):
             await self._ensure(_KINDS[obj["kind"]], obj)
         renew_in = await self._ensure_credential(key.name)
-        await self._ensure(CLUSTER_OVERRIDE_POLICY, membership.identity_policy(self._plane.labels()))
+        await self._ensure(CLUSTER_OVERRIDE_POLICY, membership.identity_policy(self._plane.labels(), owner))
         await self._label(cluster)
         return RequeueAfter(renew_in)
+
+    async def _owner(self) -> Object:
+        namespace = await self._plane.api.get(NAMESPACE, None, SYSTEM_NAMESPACE)
+        if namespace is None:
+            raise Waiting("NoNamespace", f"namespace {SYSTEM_NAMESPACE} is missing on the control plane", after=5)
+        return membership.owned_by(namespace["metadata"]["uid"])
 
     async def _ensure(self, kind: Kind, desired: Object) -> None:
         key = ObjectKey.of(desired)
@@ -120,7 +127,8 @@ class MemberReconciler:
             return
         await self._plane.api.delete(PROPAGATION_POLICY, SYSTEM_NAMESPACE, name)
         await self._plane.api.delete(NAMESPACE, None, member_namespace(cluster))
-        await self._ensure(CLUSTER_OVERRIDE_POLICY, membership.identity_policy(self._plane.labels()))
+        identities = membership.identity_policy(self._plane.labels(), await self._owner())
+        await self._ensure(CLUSTER_OVERRIDE_POLICY, identities)
         _log.info("member removed", cluster=cluster)
 
 

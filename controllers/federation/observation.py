@@ -13,6 +13,7 @@ from api.federated_context import FederatedContext
 from api.names import (
     CONTEXT_LABEL,
     MEMBER_HEARTBEAT,
+    OPERATOR_SITE,
     READY_LABEL,
     STALE_AFTER_SECONDS,
     cluster_replica_name,
@@ -34,6 +35,7 @@ from controllers.runtime.kinds import (
 )
 from controllers.runtime.reflector import Reflector
 from core.context_status import MemberView
+from core.decision import kind_of
 
 _log = structlog.get_logger(__name__)
 
@@ -83,13 +85,13 @@ class ControlPlane:
         """What a cluster has reported of a context; None too if it cannot be read (it is logged)."""
         key = ObjectKey(member_namespace(cluster), cluster_replica_name(context.namespace, context.name))
         raw = self.replicas.cache.get(key)
-        if raw is None:
-            return None
-        try:
-            return Replica(key, ContextReplica.parse(raw))
-        except ValidationError as error:
-            _log.warning("replica ignored", replica=str(key), problems=error.error_count())
-            return None
+        return _read_replica(key, raw) if raw else None
+
+    def operators(self, context: ObjectKey) -> list[Replica]:
+        """What people propose for a context: replicas in its own namespace, of sites of the kind operator."""
+        found = [(key, raw) for key, raw in self.replicas.cache.items() if key.namespace == context.namespace]
+        replicas = [read for key, raw in found if context_key(raw) == context and (read := _read_replica(key, raw))]
+        return [replica for replica in replicas if is_operators(replica.parsed)]
 
     def is_stale(self, cluster: str, now: datetime) -> bool:
         """Whether a member that once reported has been silent for long."""
@@ -116,6 +118,20 @@ class ControlPlane:
             if item["clusterName"] == cluster and not item.get("applied"):
                 return item.get("appliedMessage", "")
         return ""
+
+
+def _read_replica(key: ObjectKey, raw: Object) -> Replica | None:
+    try:
+        return Replica(key, ContextReplica.parse(raw))
+    except ValidationError as error:
+        _log.warning("replica ignored", replica=str(key), problems=error.error_count())
+        return None
+
+
+def is_operators(replica: ContextReplica) -> bool:
+    """Whether all its sites are people."""
+    sites = replica.spec.sites
+    return bool(sites) and all(kind_of(state.site) == OPERATOR_SITE for state in sites)
 
 
 def binding_key(context: ObjectKey) -> ObjectKey:

@@ -111,8 +111,8 @@ async def test_a_members_credential_is_delivered_to_that_member_alone(
     fleet: LocalFleet, federation: Federation
 ) -> None:
     for member, api in federation.members.items():
-        held = {s["metadata"]["name"] for s in await api.list(SECRET) if s["metadata"]["name"].startswith("mcpfed-")}
-        assert held == {member_credential(member)}
+        secrets = {secret["metadata"]["name"] for secret in await api.list(SECRET)}
+        assert secrets & {member_credential(each) for each in fleet.members} == {member_credential(member)}
 
 
 async def rules(api: Api, namespace: str) -> dict[tuple[str, str], set[str]]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -34,6 +35,7 @@ from controllers.runtime.kinds import (
 )
 from core import clock
 from core.commit import chain_digest
+from core.decision import kind_of
 from tests.support.apiserver import ApiServer
 from tests.support.kinds import install, karmada_stand_ins, our_crds
 
@@ -122,6 +124,10 @@ def served(mcp_context: dict[str, Any]) -> dict[str, str]:
     return {item["name"]: item["definition"]["description"] for item in items}
 
 
+def status(context: dict[str, Any]) -> dict[str, Any]:
+    return context.get("status", {})
+
+
 async def revisions(api: Api, namespace: str) -> list[ContextRevision]:
     found = [ContextRevision.parse(raw) for raw in await api.list(CONTEXT_REVISION, namespace)]
     return sorted(found, key=lambda revision: revision.spec.version)
@@ -133,9 +139,9 @@ async def test_a_declaration_becomes_a_revision_an_mcp_context_and_a_policy(plan
     assert served(projected) == {"a": "1"}
     assert projected["metadata"]["labels"][CONTEXT_LABEL] == "demo"
     await until(plane, PROPAGATION_POLICY, namespace, "mcpfed-demo", bool)
-    status = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c.get("status")))["status"]
-    assert (status["phase"], status["version"], status["lastWriter"]) == ("Pending", 1, "declared")
-    assert status["digest"] == projected["spec"]["digest"]
+    found = status(await until(plane, FEDERATED_CONTEXT, namespace, "demo", status))
+    assert (found["phase"], found["version"], found["lastWriter"]) == ("Pending", 1, "declared")
+    assert found["digest"] == projected["spec"]["digest"]
 
 
 async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stays_untouched(
@@ -147,7 +153,7 @@ async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stay
     before = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", bool))["metadata"]["generation"]
     await propose(plane, namespace, edit("a", "edited", 9_000, base=base), edit("b", "new", 9_001))
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "edited", "b": "new"})
-    context = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["version"] == 2)
+    context = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("version") == 2)
     assert context["status"]["lastWriter"] == SITE
     assert context["metadata"]["generation"] == before
     name = cluster_replica_name(namespace, "demo")
@@ -159,7 +165,7 @@ async def test_a_context_is_applied_once_the_member_says_so(plane: Api, namespac
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await propose(plane, namespace, applied=1)
-    applied = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Applied")
+    applied = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("phase") == "Applied")
     assert applied["status"]["clusters"] == {"total": 1, "applied": 1, "pending": 0, "failed": 0, "stale": 0}
     assert applied["status"]["observedGeneration"] == applied["metadata"]["generation"]
 
@@ -169,9 +175,9 @@ async def test_a_member_has_no_say_in_a_context_that_is_not_placed_on_it(plane: 
     await propose(plane, namespace, edit("a", "intruder", 9_000))
     await declare(plane, namespace, {"a": "2"}, clusters=["elsewhere"])
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
-    assert {cause.site for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
-    status = (await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c.get("status")))["status"]
-    assert status["exceptions"][0]["reason"] == "ClusterNotFound"
+    assert {kind_of(cause.site) for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
+    found = status(await until(plane, FEDERATED_CONTEXT, namespace, "demo", status))
+    assert found["exceptions"][0]["reason"] == "ClusterNotFound"
 
 
 async def test_two_instances_commit_without_gaps_and_without_losing_a_change(
@@ -218,7 +224,7 @@ async def test_a_payload_over_the_limit_stalls_the_context_and_members_keep_the_
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await declare(plane, namespace, {"a": "x" * 300_000})
-    failed = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Error")
+    failed = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("phase") == "Error")
     stalled = next(c for c in failed["status"]["conditions"] if c["type"] == "Stalled")
     assert stalled["reason"] == "PayloadTooLarge"
     assert served(await until(plane, MCP_CONTEXT, namespace, "demo", bool)) == {"a": "1"}
@@ -228,7 +234,7 @@ async def test_a_suspended_context_waits_and_goes_on_when_it_is_resumed(plane: A
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await declare(plane, namespace, {"a": "2"}, suspended=True)
-    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["observedGeneration"] == 2)
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("observedGeneration") == 2)
     assert served(await until(plane, MCP_CONTEXT, namespace, "demo", bool)) == {"a": "1"}
     await declare(plane, namespace, {"a": "2"})
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
@@ -251,11 +257,85 @@ async def test_the_replicas_of_a_deleted_context_are_removed(plane: Api, namespa
     await gone(plane, CONTEXT_REPLICA, "mcpfed-m1", cluster_replica_name(namespace, "demo"))
 
 
+async def test_a_persons_change_is_committed_and_its_proposal_removed(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    first = await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    base = first["spec"]["contextPayload"]["items"][0]["dot"]
+    site = "operator/ann#1"
+    change = edit("a", "by hand", int(time.time() * 1000), site, base)
+    spec = {"context": "demo", "contextNamespace": namespace, "sites": [{"site": site, "changes": [change]}]}
+    await plane.apply(CONTEXT_REPLICA, {"metadata": {"name": "ann", "namespace": namespace}, "spec": spec}, "tests")
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "by hand"})
+    await gone(plane, CONTEXT_REPLICA, namespace, "ann")
+
+
+async def test_a_replica_in_the_contexts_namespace_that_claims_to_be_a_member_has_no_say(
+    plane: Api, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    spec = {"context": "demo", "contextNamespace": namespace, "sites": [{"site": SITE, "changes": [edit("a", "x", 9)]}]}
+    await plane.apply(CONTEXT_REPLICA, {"metadata": {"name": "fake", "namespace": namespace}, "spec": spec}, "tests")
+    await declare(plane, namespace, {"a": "2"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    assert {kind_of(cause.site) for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
+
+
+async def test_two_sides_of_one_text_are_merged(plane: Api, namespace: str) -> None:
+    text = {"name": "notes.md", "definition": {"uri": "notes://a"}, "text": "one\ntwo\nthree\nfour\nfive\n"}
+    spec = {"mcpServerName": "s", "contextType": "resources", "contextPayload": {"items": [text]}}
+    await plane.apply(FEDERATED_CONTEXT, {"metadata": {"name": "demo", "namespace": namespace}, "spec": spec}, "tests")
+    first = await until(plane, MCP_CONTEXT, namespace, "demo", bool)
+    base = first["spec"]["contextPayload"]["items"][0]["dot"]
+    edited = edit("notes.md", "", 9_000, base=base)
+    edited["content"] = {"definition": {"uri": "notes://a"}, "text": "one\ntwo\nthree\nfour\nFIVE\n"}
+    text["text"] = "ONE\ntwo\nthree\nfour\nfive\n"
+    await propose(plane, namespace, edited)
+    await plane.apply(FEDERATED_CONTEXT, {"metadata": {"name": "demo", "namespace": namespace}, "spec": spec}, "tests")
+    both = "ONE\ntwo\nthree\nfour\nFIVE\n"
+    items = lambda c: c["spec"]["contextPayload"]["items"]  # noqa: E731
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: items(c)[0]["text"] == both)
+
+
+async def test_a_store_that_lost_revisions_takes_them_back_from_a_member(
+    plane: Api, credential: Path, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    first = await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    base = first["spec"]["contextPayload"]["items"][0]["dot"]
+    await propose(plane, namespace, edit("a", "newest", 9_000, base=base))
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "newest"})
+    lost = (await revisions(plane, namespace))[-1].spec
+    await propose(plane, namespace)
+    # As a restore from a backup would leave it: the newest revision and what was projected from it are gone.
+    await plane.delete(CONTEXT_REVISION, namespace, "demo-0000000002")
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "1"})
+    site = {
+        "site": SITE,
+        "pod": "pod",
+        "appliedVersion": 2,
+        "baseVersion": 2,
+        "baseDigest": lost.chain_digest,
+        "inventory": {
+            "epoch": lost.epoch,
+            "version": lost.version,
+            "chainDigest": lost.chain_digest,
+            "versionVector": lost.version_vector,
+            "items": [item.wire() for item in lost.items],
+        },
+    }
+    spec = {"context": "demo", "contextNamespace": namespace, "cluster": "m1", "sites": [site]}
+    metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": "mcpfed-m1"}
+    await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
+    after = await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "newest"})
+    assert (after["spec"]["epoch"], after["spec"]["version"]) == (1, 3)
+
+
 async def test_a_steady_state_writes_nothing(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await propose(plane, namespace, applied=1)
-    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: c["status"]["phase"] == "Applied")
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("phase") == "Applied")
     before = await settled(plane)
     await plane.patch(CLUSTER, None, "m1", {"status": {"heartbeat": "1"}}, subresource="status")
     assert await settled(plane) == before

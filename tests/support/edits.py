@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from api.context_revision import ContextRevisionSpec
-from tests.support.federation import Context
+from tests.support.federation import Context, write_at_once
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Ledger:
 
         A trace is: in a revision as an item's content or as a loser, or superseded by its own site before it was seen.
         """
-        kept = {(i.name, i.content.text) for r in (revisions := list(history)) for i in r.items if i.content}
+        revisions = list(history)
+        kept = {(i.name, i.content.text) for r in revisions for i in r.items if i.content}
         kept |= {(c.item, c.lost.content.text) for r in revisions for c in r.conflicts if c.lost.content}
         open_since: dict[tuple[str, str], Edit] = {}
         for edit in self.edits:
@@ -65,10 +66,11 @@ class Ledger:
 
 
 def file_writer(context: Context, member: str) -> Write:
-    """Writes at a member, as a person or program with a file."""
+    """Writes at a member, as a person or program with a file, for as long as its pod stays."""
+    root = context.path(member, "resources")
 
     async def write(item: str, text: str) -> Written:
-        context.write(member, f"resources/{item}", text)
+        write_at_once(root / item, text)
         return Written(member)
 
     return write

@@ -165,9 +165,8 @@ class Context:
         """Returns when the files in all members are the head's, the status says so and the servers serve it."""
         members = self._federation.fleet.members
         await until(lambda: self.is_applied and all(map(self.is_held, members)), seconds, self.explain)
-        async with asyncio.timeout(10):
-            while not all([await self._federation.served(member, self.name) == self.digest for member in members]):
-                await asyncio.sleep(0.01)
+        for member in members:
+            await self._federation.serving(member, self)
 
     @property
     def digest(self) -> str | None:
@@ -234,17 +233,14 @@ class Federation:
     async def withdraw(self, name: str) -> None:
         """Deletes a context and returns when nothing of it is left on the control plane or served in a member."""
         async with asyncio.timeout(60):
-            while await self._delete(name):
+            while await self.control_plane.delete(FEDERATED_CONTEXT, SERVER, name):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             for api in (self.control_plane, *self.members.values()):
                 while await api.get(MCP_CONTEXT, SERVER, name) is not None:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-            while await self.control_plane.list(CONTEXT_REVISION, SERVER, f"{CONTEXT_LABEL}={name}"):
+            while await self.control_plane.list(CONTEXT_REVISION, SERVER, f"{CONTEXT_LABEL}={name}"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await until(lambda: not any(self._serving(name)), 30, lambda: [str(path) for path in self._serving(name)])
-
-    async def _delete(self, name: str) -> bool:
-        return await self.control_plane.delete(FEDERATED_CONTEXT, SERVER, name)
 
     def _serving(self, name: str) -> list[Path]:
         volumes = [volume for member in self.fleet.members for volume in self.fleet.volumes(member).values()]
@@ -252,7 +248,9 @@ class Federation:
 
     async def health(self, member: str) -> dict[str, Any]:
         """What the MCP server of a member says of its contexts; empty while it does not answer."""
-        url = self.fleet.endpoint(member).removesuffix("/mcp")
+        url = self.fleet.state.endpoints.get(member, {}).get(SERVER, "").removesuffix("/mcp")
+        if not url:
+            return {}
         try:
             async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz") as response:
                 return (await response.json())["contexts"]
@@ -262,6 +260,12 @@ class Federation:
     async def served(self, member: str, context: str) -> str | None:
         """Digest of a context as the MCP server of a member serves it."""
         return (await self.health(member)).get(context, {}).get("digest")
+
+    async def serving(self, member: str, context: Context) -> None:
+        """Returns when the MCP server of a member serves the head."""
+        async with asyncio.timeout(30):
+            while await self.served(member, context.name) != context.digest:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 def digest_of(items: Mapping[str, ItemContent]) -> str:

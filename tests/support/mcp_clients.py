@@ -74,7 +74,7 @@ async def _listening(url: str) -> AsyncGenerator[Watcher]:
 
         async def collect() -> None:
             async for event in events:
-                told.append(type(event).__name__.removesuffix("ListChanged").lower())
+                told.append(type(event).__name__.removesuffix("ListChanged").lower())  # noqa: PERF401  as it comes
 
         collecting = asyncio.create_task(collect())
         try:

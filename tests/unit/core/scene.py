@@ -8,7 +8,7 @@ from api.item import ContextPayload, Item, ItemContent
 from core import clock
 from core.commit import next_revision
 from core.declare import declare
-from core.merge import Merge, merge
+from core.merge import Merge, Merger, merge
 
 
 def content(text: str) -> ItemContent:
@@ -54,11 +54,12 @@ def advance(
     wanted: FederatedContextSpec | None = None,
 ) -> ContextRevisionSpec | None:
     """One reconcile's worth of core: declare, merge, commit. None if there is nothing to commit."""
-    declaration = declare(head, declared or ContextPayload(), generation, now)
-    merged = merge(head, [*declaration.changes, *changes], wanted or spec())
+    merger, history = Merger("t", now), [head] if head else []
+    declaration = declare(head, declared or ContextPayload(), generation, merger)
+    merged = merge(history, [*declaration.changes, *changes], wanted or spec(), merger)
     if merged is None and head is not None:
         return None
-    return next_revision("demo", head, merged or Merge({}, {}), declaration.declared, now)
+    return next_revision("demo", head, merged or Merge.after(None), declaration.declared, now)
 
 
 def texts(head: ContextRevisionSpec) -> dict[str, str]:

@@ -16,7 +16,7 @@ from core.canonical import content_digest
 from core.commit import next_revision
 from core.detect import Local, detect
 from core.journal import Journal
-from core.merge import merge
+from core.merge import Merger, merge
 from core.project import served
 from core.site_state import site_state
 
@@ -102,7 +102,7 @@ class Federation(RuleBasedStateMachine):
 
     def commit(self, changes: list[Change], now: int) -> None:
         head = self.revisions[-1] if self.revisions else None
-        if merged := merge(head, changes, FEDERATED.spec):
+        if merged := merge(self.revisions, changes, FEDERATED.spec, Merger("cp", now)):
             self.revisions.append(next_revision("c", head, merged, Declared(), now))
 
     def revision(self, number: int = -1) -> Revision:

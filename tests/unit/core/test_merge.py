@@ -11,7 +11,7 @@ from api.context_revision import ContextRevisionSpec
 from api.dot import Dot
 from api.federated_context import Direction
 from core import version_vector
-from core.merge import merge
+from core.merge import Merger, merge
 from tests.unit.core.scene import advance, change, dot, payload, spec, texts
 
 SITES = ("m1/p#1", "m2/p#1", "m3/p#1")
@@ -36,7 +36,7 @@ def proposals(draw: st.DrawFn) -> list[Change]:
 
 
 def test_a_change_by_a_writer_that_saw_the_head_replaces_it(head: ContextRevisionSpec) -> None:
-    merged = merge(head, [change("a", "new", dot("m1/p#1", 200), head.items[0].dot)], spec())
+    merged = merge([head], [change("a", "new", dot("m1/p#1", 200), head.items[0].dot)], spec(), Merger("t", 300))
     assert merged is not None
     assert merged.conflicts == []
     assert merged.outcomes[0].outcome is Outcome.ACCEPTED
@@ -109,8 +109,8 @@ def test_a_member_change_is_refused_and_recorded_where_changes_flow_from_the_con
 def test_delivering_again_changes_nothing(changes: list[Change]) -> None:
     head = advance(None, changes)
     assert head is not None
-    assert merge(head, changes, spec()) is None
-    assert merge(head, reversed(changes), spec()) is None
+    assert merge([head], changes, spec(), Merger("t", 300)) is None
+    assert merge([head], reversed(changes), spec(), Merger("t", 300)) is None
 
 
 @given(proposals(), st.randoms())

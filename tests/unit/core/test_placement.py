@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.placement import affinity, placed
+from api.federated_context import LabelSelector
+from core.placement import placed, placement
 from tests.unit.core.scene import spec
 
 CLUSTERS = {"m1": {"region": "eu", "gpu": "yes"}, "m2": {"region": "us"}, "m3": {}}
@@ -29,10 +30,9 @@ def test_members_are_placed_by_name_by_label_or_all(wanted: dict[str, object], n
 
 
 def test_karmada_is_told_the_same_selection_and_tolerates_members_that_are_away() -> None:
-    wanted = {"clusterSelector": {"matchLabels": {"region": "eu"}}}
-    placement = affinity(type(spec()).model_validate({**spec().wire(), **wanted}))
-    assert placement["clusterAffinity"]["labelSelector"]["matchLabels"] == {"region": "eu", "mcpfed.io/ready": "true"}
-    assert {toleration["key"] for toleration in placement["clusterTolerations"]} == {
+    found = placement(selector=LabelSelector(match_labels={"region": "eu"}))
+    assert found["clusterAffinity"]["labelSelector"]["matchLabels"] == {"region": "eu", "mcpfed.io/ready": "true"}
+    assert {toleration["key"] for toleration in found["clusterTolerations"]} == {
         "cluster.karmada.io/not-ready",
         "cluster.karmada.io/unreachable",
     }

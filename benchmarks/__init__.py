@@ -1,0 +1,1 @@
+"""Measurements of a running federation against the qualities that it promises."""

@@ -1,0 +1,90 @@
+"""Which context is meant, and what the control plane knows of it."""
+
+from dataclasses import dataclass
+
+from api.context_revision import ContextRevision, ContextRevisionSpec
+from api.federated_context import FederatedContext
+from api.names import CONTEXT_LABEL
+from cli.problem import Problem
+from controllers.runtime.client import Api
+from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A context and its retained revisions, oldest first."""
+
+    context: FederatedContext
+    history: list[ContextRevisionSpec]
+
+    @property
+    def name(self) -> str:
+        """`namespace/name`."""
+        return full_name(self.context)
+
+    @property
+    def head(self) -> ContextRevisionSpec:
+        """The newest revision.
+
+        Raises:
+            Problem: there is none yet.
+        """
+        if not self.history:
+            raise Problem(f"{self.name} has no revision yet: is the federation controller running?")
+        return self.history[-1]
+
+    def revision(self, version: int) -> ContextRevisionSpec:
+        """One revision.
+
+        Raises:
+            Problem: it is not retained.
+        """
+        found = next((revision for revision in self.history if revision.version == version), None)
+        if found is None:
+            retained = f"{self.history[0].version} to {self.head.version} are" if self.history else "none is"
+            raise Problem(f"{self.name} has no version {version}: {retained} retained (`mcpfed history {self.name}`)")
+        return found
+
+
+def full_name(context: FederatedContext) -> str:
+    """`namespace/name`."""
+    return f"{context.metadata.namespace}/{context.metadata.name}"
+
+
+async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
+    """The context that a person means.
+
+    Raises:
+        Problem: there is none of that name, or one in each of several namespaces.
+    """
+    prefix, _, name = given.rpartition("/")
+    if prefix and namespace and prefix != namespace:
+        raise Problem(f"{given} is not in namespace {namespace}: leave out --namespace or {prefix}/")
+    scope = prefix or namespace
+    found = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, scope)]
+    found = [context for context in found if context.metadata.name == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        candidates = ", ".join(sorted(map(full_name, found)))
+        raise Problem(f"{name} is the name of {len(found)} contexts, say which: {candidates}")
+    where = f"namespace {scope}" if scope else "any namespace"
+    raise Problem(f"no FederatedContext {name} in {where}: `mcpfed status` lists them")
+
+
+async def read(api: Api, given: str, namespace: str | None) -> Subject:
+    """The context that a person means, with its revisions.
+
+    Raises:
+        Problem: there is no such context, or it is ambiguous.
+    """
+    return await subject_of(api, await find(api, given, namespace))
+
+
+async def subject_of(api: Api, context: FederatedContext) -> Subject:
+    """A context with its revisions; those of an earlier context of the same name do not count."""
+    metadata = context.metadata
+    listed = await api.list(CONTEXT_REVISION, metadata.namespace, f"{CONTEXT_LABEL}={metadata.name}")
+    revisions = [ContextRevision.parse(raw) for raw in listed]
+    own = [revision.spec for revision in revisions if revision.metadata.owner_uid == metadata.uid]
+    return Subject(context, sorted(own, key=lambda revision: revision.version))

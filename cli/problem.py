@@ -1,0 +1,14 @@
+"""What the command line cannot do, told in one line."""
+
+from pydantic import ValidationError
+
+
+class Problem(Exception):  # noqa: N818  it names what is in the way
+    """A request that cannot be met; the message says what, where, and what to do."""
+
+
+def first_error(error: ValidationError) -> str:
+    """The first of the errors, without the value that it is about."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{error.title}: {place}: {first['msg']}" if place else f"{error.title}: {first['msg']}"

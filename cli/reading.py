@@ -1,0 +1,109 @@
+"""`mcpfed get` and `show`: the payload of a revision, or one item of it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.context_revision import ContextRevisionSpec, RevisionItem
+from api.item import ContextType, ItemContent
+from cli import contexts, output
+from cli.control_plane import connect
+from cli.options import (
+    ContextArgument,
+    ItemArgument,
+    KubeconfigContextOption,
+    KubeconfigOption,
+    NamespaceOption,
+    Output,
+    OutputOption,
+)
+from cli.problem import Problem
+from core import clock
+from core.canonical import size
+from core.directory import render
+from core.resolution import dot_text
+
+VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A revision.", show_default=False)]
+
+
+def get(
+    context: ContextArgument,
+    item: ItemArgument = None,
+    namespace: NamespaceOption = None,
+    output: OutputOption = Output.TABLE,
+    kubeconfig: KubeconfigOption = None,
+    kubeconfig_context: KubeconfigContextOption = None,
+) -> None:
+    """What is served now: all items, or one as its files are."""
+    subject = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    _print(subject, subject.head, item, output)
+
+
+def show(
+    context: ContextArgument,
+    version: VersionArgument,
+    item: ItemArgument = None,
+    namespace: NamespaceOption = None,
+    output: OutputOption = Output.TABLE,
+    kubeconfig: KubeconfigOption = None,
+    kubeconfig_context: KubeconfigContextOption = None,
+) -> None:
+    """What was served at a version: all items, or one as its files were."""
+    subject = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    _print(subject, subject.revision(version), item, output)
+
+
+async def _read(given: str, namespace: str | None, kubeconfig: Path | None, context: str | None) -> contexts.Subject:
+    async with await connect(kubeconfig, context) as api:
+        return await contexts.read(api, given, namespace)
+
+
+def _print(subject: contexts.Subject, revision: ContextRevisionSpec, item: str | None, form: Output) -> None:
+    if item is None:
+        _print_payload(subject, revision, form)
+        return
+    content = _content(subject, revision, item)
+    if form is Output.JSON:
+        output.print_json({"name": item, **content.wire()})
+    else:
+        _print_files(subject.context.spec.context_type, item, content)
+
+
+def _content(subject: contexts.Subject, revision: ContextRevisionSpec, name: str) -> ItemContent:
+    found = next((item for item in revision.items if item.name == name), None)
+    if found is None:
+        raise Problem(f"{subject.name} version {revision.version} has no item {name}: leave it out for a list")
+    if found.content is None:
+        raise Problem(f"{subject.name} version {revision.version}: {name} was deleted by {dot_text(found.dot)}")
+    return found.content
+
+
+def _print_files(context_type: ContextType, name: str, content: ItemContent) -> None:
+    """The item's files; the name of each goes to stderr, so that one file in a pipe is the file."""
+    for path, file in render(context_type, name, content).items():
+        output.note(f"# {path}")
+        output.print_bytes(file.data)
+
+
+def _print_payload(subject: contexts.Subject, revision: ContextRevisionSpec, form: Output) -> None:
+    if form is Output.JSON:
+        output.print_json({"context": subject.name, **revision.wire()})
+        return
+    output.print_lines(
+        [
+            f"{subject.name} version {revision.version}, committed {revision.timestamp}",
+            f"payload {revision.digest}",
+            f"revision {revision.chain_digest}",
+            f"changes of {', '.join(cause.site for cause in revision.cause) or 'nobody'}",
+            "",
+        ]
+    )
+    rows = [_row(item) for item in revision.items if item.content is not None]
+    output.console().print(output.table(("ITEM", "BYTES", "WRITTEN", "BY", "DIGEST"), rows))
+
+
+def _row(item: RevisionItem) -> tuple[str, ...]:
+    content: Any = item.content.wire() if item.content else {}
+    return item.name, str(size(content)), clock.rfc3339(item.dot.hlc), item.dot.site, output.short(item.digest or "")

@@ -1,0 +1,72 @@
+"""recover: a control plane that was restored from an older backup takes back what members still hold.
+
+A restored store lacks revisions that members have applied, and may go on to commit others under the same numbers. It is
+noticed from both sides: a member refuses a revision that does not include all that it has applied and hands over an
+inventory; the control plane does not merge changes that stand on a revision it should know and does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.context_replica import Inventory, SiteState
+from api.context_revision import ContextRevisionSpec, RevisionItem
+from api.federated_context import FederatedContextSpec
+from core import version_vector
+from core.merge import Merge, Merger, reconcile
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A state with everything that either side had, and the number of its revision: in a new epoch, past both."""
+
+    merged: Merge
+    number: tuple[int, int]
+
+
+def is_known(history: Sequence[ContextRevisionSpec], state: SiteState) -> bool:
+    """Whether the revision that a site stands on is one of ours, or older than all that are retained."""
+    if state.base_digest is None or not history:
+        return state.base_digest is None
+    if any(revision.chain_digest == state.base_digest for revision in history):
+        return True
+    return state.base_version < history[0].version
+
+
+def recover(
+    history: Sequence[ContextRevisionSpec], inventory: Inventory, spec: FederatedContextSpec, merger: Merger
+) -> Recovery | None:
+    """Takes in a member's inventory of revisions that the store has lost.
+
+    Returns:
+        The state to commit, or None if the store has everything by now.
+    """
+    head = history[-1] if history else None
+    state = Merge.after(head)
+    seen = dict(state.vector)
+    ahead = head is not None and (head.epoch, head.version) > (inventory.epoch, inventory.version)
+    if ahead and version_vector.dominates(seen, inventory.version_vector):
+        return None
+    for item in sorted(inventory.items, key=lambda item: item.dot.order):
+        _take_back(state, item, seen, inventory, spec, merger)
+    state.vector = version_vector.join(state.vector, inventory.version_vector)
+    epoch = max(head.epoch if head else 0, inventory.epoch) + 1
+    version = max(head.version if head else 0, inventory.version) + 1
+    return Recovery(state, (epoch, version))
+
+
+def _take_back(
+    state: Merge,
+    item: RevisionItem,
+    seen: dict[str, str],
+    inventory: Inventory,
+    spec: FederatedContextSpec,
+    merger: Merger,
+) -> None:
+    held = state.items.get(item.name)
+    if version_vector.includes(seen, item.dot):
+        return  # our log has accounted for this change already
+    state.causes.setdefault(item.dot.site, []).append(item.name)
+    if held is None or held.digest == item.digest or version_vector.includes(inventory.version_vector, held.dot):
+        state.items[item.name] = item  # the member's branch had seen what we hold
+    else:
+        reconcile(state, held, item, None, None, spec, merger)

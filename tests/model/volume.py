@@ -1,0 +1,233 @@
+"""A pod's volume in memory: stands in for the agent's tree, records and scanner, with a crash before any write."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock, patch
+
+from api.item import ContextType, ItemContent
+from controllers.agent.scan import Scan
+from core.apply import Revision
+from core.canonical import content_digest
+from core.detect import Local
+from core.directory import File, item_of, parse, render
+from core.intent import Intent, file_digest
+from core.journal import Journal
+
+
+class Crashed(BaseException):
+    """The agent was killed."""
+
+
+@dataclass
+class Disk:
+    """Files and bookkeeping of one context; `tags` is the oracle's, the agent cannot see it."""
+
+    name: str
+    context_type: ContextType
+    on_replace: Callable[["Disk", str], None]
+    """Called with an item before the agent writes or removes a file of it."""
+    files: dict[str, File] = field(default_factory=dict[str, File])
+    tags: dict[str, int] = field(default_factory=dict[str, int])
+    """Event that made what is there, or not there, for each item."""
+    journal: Journal | None = None
+    intent: Intent | None = None
+    rescued: set[int] = field(default_factory=set[int])
+    staged: dict[str, File] = field(default_factory=dict[str, File])
+    writes: int = 0
+    crash_after: int | None = None
+    """So many more writes until the agent is killed; None never."""
+    interruption: tuple[int, Callable[[], None]] | None = None
+    """Reads of files until somebody edits in the middle of the agent's work, and that edit."""
+
+    def __truediv__(self, name: str) -> "Disk":
+        return self
+
+    def step(self) -> None:
+        """A durable write is about to happen."""
+        if self.crash_after is not None:
+            if self.crash_after == 0:
+                raise Crashed
+            self.crash_after -= 1
+        self.writes += 1
+
+    def interrupt(self) -> None:
+        """A file is about to be read."""
+        if self.interruption is not None:
+            left, edit = self.interruption
+            self.interruption = (left - 1, edit) if left else None
+            if not left:
+                edit()
+
+    def put(self, item: str, text: str | None) -> None:
+        """What a person does: all files of the item at once."""
+        for path in [path for path in self.files if _item(self.context_type, path) == item]:
+            del self.files[path]
+        if text is not None:
+            self.files.update(rendered(self.context_type, item, text))
+
+    def text(self, item: str) -> str | None:
+        """What the item says now."""
+        content = self.scan().local.contents.get(item)
+        return content.text if content else None
+
+    def scan(self) -> Scan:
+        """What the directory holds."""
+        by_item: dict[str, dict[str, File]] = {}
+        for path, file in self.files.items():
+            by_item.setdefault(_item(self.context_type, path), {})[path] = file
+        scanned = {item: _scanned(self.context_type, item, files) for item, files in by_item.items()}
+        contents = {item: found.content for item, found in scanned.items() if found.content is not None}
+        digests = {item: found.digest for item, found in scanned.items() if found.digest is not None}
+        unreadable = frozenset(item for item, found in scanned.items() if found.content is None)
+        return Scan(Local(contents, digests, unreadable), {item: found.files for item, found in scanned.items()}, [])
+
+
+class MemoryTree:
+    """Stands in for controllers.agent.tree.Tree."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+
+    def make(self, folder: str) -> None:
+        pass
+
+    def sync(self, paths: Iterator[str]) -> None:
+        self.disk.step()
+
+    def read(self, path: str) -> File | None:
+        self.disk.interrupt()
+        return self.disk.files.get(path)
+
+    def replace(self, staged: str, path: str) -> None:
+        self.disk.step()
+        self.disk.on_replace(self.disk, _item(self.disk.context_type, path))
+        self.disk.files[path] = self.disk.staged.pop(staged)
+
+    def remove(self, path: str) -> None:
+        self.disk.step()
+        self.disk.on_replace(self.disk, _item(self.disk.context_type, path))
+        self.disk.files.pop(path, None)
+
+
+class MemoryRecords:
+    """Stands in for controllers.agent.records.Records."""
+
+    def __init__(self, disk: Disk, context: str) -> None:
+        self.disk = disk
+        self.stage = Stage(disk)
+
+    def prepare(self) -> None:
+        self.disk.staged.clear()
+
+    def journal(self) -> Journal | None:
+        return self.disk.journal
+
+    def intent(self) -> Intent | None:
+        return self.disk.intent
+
+    def save_journal(self, journal: Journal) -> None:
+        self.disk.step()
+        self.disk.journal = journal
+
+    def save_intent(self, intent: Intent) -> None:
+        self.disk.step()
+        self.disk.intent = intent
+
+    def save_applied(self, revision: Revision) -> None:
+        self.disk.step()
+
+    def drop_intent(self) -> None:
+        self.disk.step()
+        self.disk.intent = None
+
+    def rescue(self, since: str, path: str, data: bytes) -> None:
+        self.disk.step()
+        self.disk.rescued.add(self.disk.tags[_item(self.disk.context_type, path)])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where new files wait for their rename."""
+
+    disk: Disk
+
+    def __truediv__(self, name: str) -> tuple[Disk, str]:
+        return (self.disk, name)
+
+
+class MemoryScanner:
+    """Stands in for controllers.agent.scan.Scanner."""
+
+    def __init__(self, tree: MemoryTree, context_type: ContextType) -> None:
+        self._disk = tree.disk
+
+    def scan(self, *, thorough: bool = False) -> Scan:
+        return self._disk.scan()
+
+
+def _stage(place: tuple[Disk, str], data: bytes, mode: int) -> None:
+    disk, name = place
+    disk.step()
+    disk.staged[name] = File(data, bool(mode & 0o100))
+
+
+@contextmanager
+def volumes_in_memory() -> Iterator[None]:
+    """The agent's Holding works on Disks instead of paths."""
+    doubles: dict[str, Any] = {"Tree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
+    with patch.multiple("controllers.agent.holding", durable=SimpleNamespace(stage=_stage), _log=MagicMock(), **doubles):
+        yield
+
+
+@dataclass(frozen=True)
+class _Scanned:
+    content: ItemContent | None
+    digest: str | None
+    files: dict[str, str]
+
+
+_CACHE_LIMIT = 20_000
+_scans: dict[tuple[tuple[str, bytes], ...], _Scanned] = {}
+_renderings: dict[tuple[ContextType, str, str], dict[str, File]] = {}
+_items: dict[tuple[ContextType, str], str] = {}
+
+
+def content(context_type: ContextType, text: str) -> ItemContent:
+    """An item that says a text: one file for an MCP resource, two for a tool."""
+    if context_type is ContextType.RESOURCES:
+        return ItemContent(text=text)
+    first = text.splitlines()[0]
+    return ItemContent(definition={"description": first}, handler={"python": {"entrypoint": "run"}}, text=text)
+
+
+def rendered(context_type: ContextType, item: str, text: str) -> dict[str, File]:
+    """The files of an item that says a text."""
+    key = (context_type, item, text)
+    if key not in _renderings:
+        if len(_renderings) > _CACHE_LIMIT:
+            _renderings.clear()
+        _renderings[key] = render(context_type, item, content(context_type, text))
+    return _renderings[key]
+
+
+def _item(context_type: ContextType, path: str) -> str:
+    key = (context_type, path)
+    if key not in _items:
+        item = item_of(context_type, path)
+        assert item is not None, path
+        _items[key] = item
+    return _items[key]
+
+
+def _scanned(context_type: ContextType, item: str, files: dict[str, File]) -> _Scanned:
+    key = tuple(sorted((path, file.data) for path, file in files.items()))
+    if key not in _scans:
+        if len(_scans) > _CACHE_LIMIT:
+            _scans.clear()
+        found = parse(context_type, files).items.get(item)
+        digests = {path: file_digest(file) for path, file in files.items()}
+        _scans[key] = _Scanned(found, content_digest(found) if found else None, digests)
+    return _scans[key]
