@@ -16,7 +16,7 @@ from api.federated_context import (
     FederatedContextStatus,
     Phase,
 )
-from api.names import DECLARED_SITE
+from api.names import DECLARED_SITE, INLINE_LIMIT_BYTES
 from core.decision import kind_of
 
 EXCEPTION_LIMIT = 20
@@ -33,6 +33,8 @@ class MemberView:
     stale: bool = False
     replica: ContextReplicaSpec | None = None
     propagation_error: str = ""
+    held_back: tuple[str, ...] = ()
+    """Items whose changes do not fit into the payload."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ def cluster_state(member: MemberView, version: int) -> ClusterState:
     trouble = _problem(member.replica)
     if trouble:
         return ClusterState(name, "failed", member.stale, trouble.reason, trouble.message[:MESSAGE_LIMIT])
+    if member.held_back:
+        items = ", ".join(member.held_back[:5])
+        full = (
+            f"changes of {items} would make the payload larger than {INLINE_LIMIT_BYTES} bytes: shorten or delete items"
+        )
+        return ClusterState(name, "failed", member.stale, c.REASON_PAYLOAD_TOO_LARGE, full)
     sites = _live(member.replica.sites)
     if sites and all(site.applied_version >= version for site in sites):
         silent = "applied, but not heard of for a while" if member.stale else ""

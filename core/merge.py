@@ -15,7 +15,7 @@ from api.dot import Dot
 from api.federated_context import ConflictPolicyName, FederatedContextSpec
 from api.item import ItemContent
 from api.names import MERGE_SITE, OPERATOR_SITE
-from core import clock, version_vector
+from core import canonical, clock, item_rules, version_vector
 from core.canonical import content_digest
 from core.decision import direction_for, is_refused, kind_of, policy_for, prevails
 from core.three_way import three_way
@@ -54,6 +54,11 @@ class Merge:
             return cls({}, {})
         opened = [record for record in head.conflicts if record.open]
         return cls({item.name: item for item in head.items}, dict(head.version_vector), conflicts=opened)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload, as canonical JSON."""
+        return canonical.size([item.content.wire() for item in self.items.values() if item.content])
 
     @property
     def cause(self) -> list[Cause]:
@@ -126,7 +131,7 @@ def reconcile(
     policy = policy_for(spec, held.name)
     if policy is ConflictPolicyName.THREE_WAY_MERGE and held.content and revised.content:
         content = three_way(base, held.content, revised.content, held.name)
-        if content is not None:
+        if content is not None and not item_rules.check(spec.context_type, held.name, content):
             merged = _merged_item(state, held, revised, content, merger)
             state.items[held.name] = merged
             record(state, merged, revised, base_dot, policy, merged=True)

@@ -188,13 +188,12 @@ def _render_like(model: str, value: Any) -> str:
     """The value as JSON with the model's indentation, spacing, escapes and line endings."""
     lines = model.strip().splitlines()
     margin = re.match(r"[ \t]*", lines[1]) if len(lines) > 1 else None
-    comma = ", " if margin is None and re.search(r",\s", model) else ","
-    colon = ": " if re.search(r'":\s', model) else ":"
+    spaced = margin is not None or re.search(r"[:,]\s", model)
     text = json.dumps(
         value,
         ensure_ascii=model.isascii() and "\\u" in model,
         indent=margin[0] if margin else None,
-        separators=(comma, colon),
+        separators=("," if margin or not spaced else ", ", ": " if spaced else ":"),
     )
     ending = model[len(model.rstrip()) :]
     return (text.replace("\n", "\r\n") if "\r\n" in model else text) + ending

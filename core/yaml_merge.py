@@ -14,6 +14,8 @@ from core.structure_merge import Mark, identifying_key, merge_document, pick, sa
 
 MAX_LENGTH: Final = 16_384
 """Characters of a text that is still merged by structure: a merge parses 4 to 8 times, at about 5 s per MiB."""
+MAX_BRACKETS: Final = 1_000
+"""Of such a text: nested ones cost the parser their square."""
 
 _ALIASED: Final = re.compile(r"(?:^|[\s\[{,:\ufeff])[&*]\S")
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
@@ -47,8 +49,9 @@ def _load(text: str) -> Any:
     Raises:
         ValueError: it has none that JSON could hold, or it costs too much to find out.
     """
-    if len(text) > MAX_LENGTH or _ALIASED.search(text):  # aliases can multiply a small text beyond all memory
-        raise ValueError("too long, or with anchors")
+    # Aliases can multiply a small text beyond all memory.
+    if len(text) > MAX_LENGTH or text.count("[") + text.count("{") > MAX_BRACKETS or _ALIASED.search(text):
+        raise ValueError("costs too much")
     try:
         value = YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]
     except Exception as error:  # not only YAMLError: damaged texts have made the parser raise anything
@@ -107,17 +110,17 @@ def _rewritten_map(node: CommentedMap, value: dict[str, Any]) -> CommentedMap:
 
 
 def _rewritten_sequence(node: CommentedSeq, value: list[Any]) -> Any:
-    """The node with the elements that have the same identity, in its order; otherwise the value."""
+    """The node with the elements that have the same identity, in its order; otherwise a new one."""
     elements = cast("list[Any]", node)
     if same(elements, value):
         return node
     key = identifying_key(elements, value)
     if key is None:
-        return value
+        return _styled_like(node, value)
     wanted = [each[key] for each in value]
     held = [each[key] for each in elements if each[key] in wanted]
     if held != [name for name in wanted if name in held]:
-        return value
+        return _styled_like(node, value)
     for position in reversed(range(len(elements))):
         if elements[position][key] not in wanted:
             del elements[position]
@@ -127,3 +130,10 @@ def _rewritten_sequence(node: CommentedSeq, value: list[Any]) -> Any:
         else:
             elements.insert(position, each)
     return node
+
+
+def _styled_like(node: CommentedSeq, value: list[Any]) -> CommentedSeq:
+    styled = CommentedSeq(value)
+    if node.fa.flow_style():  # pyright: ignore[reportUnknownMemberType]
+        styled.fa.set_flow_style()  # pyright: ignore[reportUnknownMemberType]
+    return styled

@@ -1,7 +1,8 @@
 """Takes one FederatedContext from its declaration and its members' changes to what Karmada propagates, and reports."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from api.condition import REASON_INVALID_SPEC, REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision, SiteState
-from api.context_revision import ContextRevisionSpec, Declared
+from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane, Replica, read_context
@@ -26,12 +27,11 @@ from controllers.runtime.kinds import (
     ObjectKey,
 )
 from controllers.runtime.reflector import Reflector
-from core import canonical, commit, project, version_vector
-from core.context_status import SpecProblem, context_status
-from core.declare import declare
-from core.merge import Merge, Merger, merge
+from core import canonical, project, version_vector
+from core.advance import advance, held_back
+from core.context_status import MemberView, SpecProblem, context_status
+from core.merge import Merger
 from core.placement import placed
-from core.recover import is_known, recover
 
 _log = structlog.get_logger(__name__)
 
@@ -109,7 +109,8 @@ class ContextReconciler:
         for _ in range(_COMMIT_ATTEMPTS):
             history = self._history(observed)
             merger = self._merger(observed, history)
-            revision = recovered(observed, history, merger) or merged(observed, history, merger)
+            # Merging texts may take a moment: watches must not wait for it.
+            revision = await asyncio.to_thread(advance, observed.context, observed.sites, history, merger)
             if revision is None:
                 return
             if await self._create(observed, revision):
@@ -174,7 +175,7 @@ class ContextReconciler:
     async def _report(self, observed: Observed) -> None:
         """Writes the status, once, if it has changed."""
         now = self._now()
-        views = [self._plane.view(cluster, observed.key, now) for cluster in observed.clusters]
+        views = [self._view(cluster, observed, now) for cluster in observed.clusters]
         stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         status = context_status(observed.context, self._history(observed), views, observed.problem, stamp)
         if status == observed.context.status:
@@ -183,6 +184,12 @@ class ContextReconciler:
         absent = dict.fromkeys(observed.context.status.wire().keys() - wire.keys())
         patch: Object = {"status": {**absent, **wire}}
         await self._write_status(FEDERATED_CONTEXT, self._plane.contexts, key, patch)
+
+    def _view(self, cluster: str, observed: Observed, now: datetime) -> MemberView:
+        view = self._plane.view(cluster, observed.key, now)
+        if view.replica is None or observed.context.spec.suspended or observed.problem:
+            return view
+        return replace(view, held_back=held_back(self._history(observed), view.replica))
 
     async def _acknowledge(self, observed: Observed) -> None:
         """Tells each cluster how far its sites' changes are decided."""
@@ -246,35 +253,6 @@ class Memory:
             return True
         known = any(revision.chain_digest == self.seen.chain_digest for revision in history)
         return not known and self.seen.version >= history[0].version
-
-
-def recovered(observed: Observed, history: Sequence[ContextRevisionSpec], merger: Merger) -> ContextRevisionSpec | None:
-    """The revision that takes back what a member still holds and the store has lost; None if there is no such thing."""
-    head = history[-1] if history else None
-    for site in observed.sites:
-        if site.inventory is None or is_known(history, site):
-            continue
-        recovery = recover(history, site.inventory, observed.context.spec, merger)
-        if recovery is not None:
-            declared = head.declared if head else Declared()
-            name, now = observed.context.metadata.name, merger.now_millis
-            return commit.next_revision(name, head, recovery.merged, declared, now, recovery.number)
-    return None
-
-
-def merged(observed: Observed, history: Sequence[ContextRevisionSpec], merger: Merger) -> ContextRevisionSpec | None:
-    """The revision with everything new: the declaration's changes and the sites'; None if nothing is new.
-
-    Changes that stand on a revision which this store should know and does not wait for the member's inventory.
-    """
-    head, context = history[-1] if history else None, observed.context
-    declaration = declare(head, context.spec.context_payload, context.metadata.generation, merger)
-    proposed = [change for site in observed.sites if is_known(history, site) for change in site.changes]
-    state = merge(history, [*declaration.changes, *proposed], context.spec, merger)
-    if state is None and head is not None:
-        return None
-    state = state or Merge.after(None)
-    return commit.next_revision(context.metadata.name, head, state, declaration.declared, merger.now_millis)
 
 
 def _problem(context: FederatedContext) -> SpecProblem | None:

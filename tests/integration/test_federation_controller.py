@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
-import sys
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from api.context_revision import ContextRevision
-from api.names import API_VERSION, CONTEXT_LABEL, cluster_replica_name, member_credential, member_namespace
+from api.names import CONTEXT_LABEL, cluster_replica_name, member_credential
 from controllers.runtime.client import Api
 from controllers.runtime.errors import Forbidden
 from controllers.runtime.kinds import (
@@ -28,109 +21,26 @@ from controllers.runtime.kinds import (
     CONTEXT_REVISION,
     FEDERATED_CONTEXT,
     MCP_CONTEXT,
-    NAMESPACE,
     PROPAGATION_POLICY,
     SECRET,
-    Kind,
 )
 from core import clock
 from core.commit import chain_digest
 from core.decision import kind_of
 from tests.support.apiserver import ApiServer
+from tests.support.control_plane import (
+    SITE,
+    controller,
+    declare,
+    edit,
+    gone,
+    propose,
+    revisions,
+    served,
+    status,
+    until,
+)
 from tests.support.kinds import install, karmada_stand_ins, our_crds
-
-SITE = "m1/pod#1"
-
-
-@pytest.fixture
-def credential(apiserver: ApiServer, tmp_path: Path) -> Path:
-    """The control plane's credential as the controller's pod would have it mounted."""
-    config = yaml.safe_load(apiserver.kubeconfig.read_text())
-    authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"])
-    (tmp_path / "server").write_text(apiserver.server)
-    (tmp_path / "ca.crt").write_bytes(authority)
-    (tmp_path / "token").write_text(config["users"][0]["user"]["token"])
-    return tmp_path
-
-
-@asynccontextmanager
-async def controller(credential: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
-    environment = {**os.environ, "MCPFED_CONTROL_PLANE": str(credential), "PORT": "0"}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "controllers.federation", env=environment)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
-
-
-@pytest.fixture
-async def plane(api: Api, credential: Path) -> AsyncGenerator[Api]:
-    """An API server with our kinds, one prepared member, and a running controller."""
-    await install(api, *our_crds(), *karmada_stand_ins())
-    await api.apply(NAMESPACE, {"metadata": {"name": "mcpfed-system"}}, "tests")
-    kinds = [{"kind": "MCPContext"}, {"kind": "ContextReplica"}]
-    await api.apply(CLUSTER, {"metadata": {"name": "m1"}, "spec": {}}, "tests")
-    enabled = {"status": {"apiEnablements": [{"groupVersion": API_VERSION, "resources": kinds}]}}
-    await api.patch(CLUSTER, None, "m1", enabled, subresource="status")
-    async with controller(credential):
-        await until(
-            api, CLUSTER, None, "m1", lambda c: c["metadata"].get("labels", {}).get("mcpfed.io/ready") == "true"
-        )
-        yield api
-
-
-async def until(
-    api: Api, kind: Kind, namespace: str | None, name: str, holds: Callable[[dict[str, Any]], object]
-) -> dict[str, Any]:
-    """The object, as soon as it is as wanted."""
-    async with asyncio.timeout(20):
-        while True:
-            found = await api.get(kind, namespace, name)
-            if found is not None and holds(found):
-                return found
-            await asyncio.sleep(0.02)
-
-
-async def gone(api: Api, kind: Kind, namespace: str | None, name: str) -> None:
-    async with asyncio.timeout(20):
-        while await api.get(kind, namespace, name) is not None:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
-async def declare(api: Api, namespace: str, texts: dict[str, str], **spec: Any) -> None:
-    items = [{"name": name, "definition": {"description": text}} for name, text in texts.items()]
-    wanted = {"mcpServerName": "s", "contextType": "tools", "contextPayload": {"items": items}, **spec}
-    await api.apply(FEDERATED_CONTEXT, {"metadata": {"name": "demo", "namespace": namespace}, "spec": wanted}, "tests")
-
-
-def edit(item: str, text: str, millis: int, site: str = SITE, base: dict[str, Any] | None = None) -> dict[str, Any]:
-    dot = {"site": site, "hlc": clock.encode(millis)}
-    change = {"item": item, "content": {"definition": {"description": text}}, "dot": dot}
-    return {**change, "baseDot": base} if base else change
-
-
-async def propose(api: Api, namespace: str, *changes: dict[str, Any], cluster: str = "m1", applied: int = 0) -> None:
-    """What a member controller writes."""
-    site = {"site": f"{cluster}/pod#1", "pod": "pod", "appliedVersion": applied, "changes": list(changes)}
-    spec = {"context": "demo", "contextNamespace": namespace, "cluster": cluster, "sites": [site]}
-    metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": member_namespace(cluster)}
-    await api.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
-
-
-def served(mcp_context: dict[str, Any]) -> dict[str, str]:
-    items = mcp_context["spec"]["contextPayload"]["items"]
-    return {item["name"]: item["definition"]["description"] for item in items}
-
-
-def status(context: dict[str, Any]) -> dict[str, Any]:
-    return context.get("status", {})
-
-
-async def revisions(api: Api, namespace: str) -> list[ContextRevision]:
-    found = [ContextRevision.parse(raw) for raw in await api.list(CONTEXT_REVISION, namespace)]
-    return sorted(found, key=lambda revision: revision.spec.version)
 
 
 async def test_a_declaration_becomes_a_revision_an_mcp_context_and_a_policy(plane: Api, namespace: str) -> None:
@@ -230,6 +140,22 @@ async def test_a_payload_over_the_limit_stalls_the_context_and_members_keep_the_
     assert served(await until(plane, MCP_CONTEXT, namespace, "demo", bool)) == {"a": "1"}
 
 
+async def test_member_changes_that_do_not_fit_stay_undecided_and_are_reported_and_others_go_on(
+    plane: Api, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await propose(plane, namespace, edit("big", "x" * 300_000, 9_000), applied=1)
+    await declare(plane, namespace, {"a": "2"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    failed = await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("phase") == "Error")
+    (exception,) = status(failed)["exceptions"]
+    assert (exception["cluster"], exception["reason"]) == ("m1", "PayloadTooLarge")
+    assert "big" in exception["message"]
+    await propose(plane, namespace, edit("big", "small", 9_001), applied=2)
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2", "big": "small"})
+
+
 async def test_a_suspended_context_waits_and_goes_on_when_it_is_resumed(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
@@ -293,8 +219,9 @@ async def test_two_sides_of_one_text_are_merged(plane: Api, namespace: str) -> N
     await propose(plane, namespace, edited)
     await plane.apply(FEDERATED_CONTEXT, {"metadata": {"name": "demo", "namespace": namespace}, "spec": spec}, "tests")
     both = "ONE\ntwo\nthree\nfour\nFIVE\n"
-    items = lambda c: c["spec"]["contextPayload"]["items"]  # noqa: E731
-    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: items(c)[0]["text"] == both)
+    await until(
+        plane, MCP_CONTEXT, namespace, "demo", lambda c: c["spec"]["contextPayload"]["items"][0]["text"] == both
+    )
 
 
 async def test_a_store_that_lost_revisions_takes_them_back_from_a_member(
