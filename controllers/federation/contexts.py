@@ -71,7 +71,7 @@ class ContextReconciler:
         self._plane = plane
         self._now = now
         self._draw = draw
-        self._memory: dict[str, Memory] = {}
+        self._memory: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings one context to rest."""
@@ -114,18 +114,17 @@ class ContextReconciler:
             if revision is None:
                 return
             if await self._create(observed, revision):
-                self._memory[observed.context.metadata.uid] = Memory(merger.incarnation, revision)
+                self._memory[observed.key] = Memory(merger.incarnation, revision)
         raise Waiting("CommitContended", f"{observed.key}: other instances commit all the time", after=0.2)
 
     def _merger(self, observed: Observed, history: Sequence[ContextRevisionSpec]) -> Merger:
         """Who merges: another incarnation if the store no longer has the revision that it last had."""
-        uid = observed.context.metadata.uid
-        memory = self._memory.get(uid)
+        memory = self._memory.get(observed.key)
         if memory is None or memory.is_lost_from(history):
             if memory and memory.seen:
                 _log.warning("store was restored", context=str(observed.key), lost_version=memory.seen.version)
             memory = Memory(self._draw(), history[-1] if history else None)
-        self._memory[uid] = Memory(memory.incarnation, history[-1] if history else None)
+        self._memory[observed.key] = Memory(memory.incarnation, history[-1] if history else None)
         return Merger(memory.incarnation, int(self._now().timestamp() * 1000))
 
     async def _create(self, observed: Observed, revision: ContextRevisionSpec) -> bool:
@@ -232,6 +231,7 @@ class ContextReconciler:
 
     async def _forget(self, key: ObjectKey) -> None:
         """A deleted context: its own objects are collected by Kubernetes, the members' replicas are removed here."""
+        self._memory.pop(key, None)
         for cluster in self._plane.labels():
             replica = self._plane.replica(cluster, key)
             if replica is not None:
