@@ -1,13 +1,17 @@
 """Which context is meant, and what the control plane knows of it."""
 
+import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
+from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
+from cli.control_plane import connect
 from cli.problem import Problem
 from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT
+from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
     raise Problem(f"no FederatedContext {name} in {where}: `mcpfed status` lists them")
 
 
+def load(given: str, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None) -> Subject:
+    """As `read`, over a connection of its own."""
+
+    async def loaded() -> Subject:
+        async with await connect(kubeconfig, kubeconfig_context) as api:
+            return await read(api, given, namespace)
+
+    return asyncio.run(loaded())
+
+
 async def read(api: Api, given: str, namespace: str | None) -> Subject:
     """The context that a person means, with its revisions.
 
@@ -82,9 +96,13 @@ async def read(api: Api, given: str, namespace: str | None) -> Subject:
 
 
 async def subject_of(api: Api, context: FederatedContext) -> Subject:
-    """A context with its revisions; those of an earlier context of the same name do not count."""
+    """A context with its revisions."""
+    revisions = [ContextRevision.parse(raw).spec for raw in await revisions_of(api, context)]
+    return Subject(context, sorted(revisions, key=lambda revision: (revision.epoch, revision.version)))
+
+
+async def revisions_of(api: Api, context: FederatedContext) -> list[Object]:
+    """The revisions of a context as stored; those of an earlier context of the same name do not count."""
     metadata = context.metadata
     listed = await api.list(CONTEXT_REVISION, metadata.namespace, f"{CONTEXT_LABEL}={metadata.name}")
-    revisions = [ContextRevision.parse(raw) for raw in listed]
-    own = [revision.spec for revision in revisions if revision.metadata.owner_uid == metadata.uid]
-    return Subject(context, sorted(own, key=lambda revision: revision.version))
+    return [raw for raw in listed if ObjectMeta.model_validate(raw["metadata"]).owner_uid == metadata.uid]

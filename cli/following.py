@@ -29,7 +29,9 @@ async def following(
             await task
 
 
-async def until(reflector: Reflector, changed: asyncio.Event, find: Callable[[Cache], T | None], seconds: float) -> T | None:
+async def until(
+    reflector: Reflector, changed: asyncio.Event, find: Callable[[Cache], T | None], seconds: float
+) -> T | None:
     """What `find` gives as soon as it is not None; None if the time is over first."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):

@@ -1,11 +1,10 @@
 """`mcpfed history`: what each retained revision changed, and who did; or the versions of one item."""
 
-import asyncio
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from cli import contexts, output
-from cli.control_plane import connect
+from cli import contexts, printing
 from cli.options import (
     ContextArgument,
     ItemArgument,
@@ -17,7 +16,7 @@ from cli.options import (
 )
 from cli.problem import Problem
 from core.difference import DifferenceKind
-from core.history import Entry, ItemVersion, entries, item_history
+from core.history import ConflictState, Entry, ItemVersion, conflicts, entries, item_history
 
 MARKS = {DifferenceKind.ADDED: "+", DifferenceKind.CHANGED: "~", DifferenceKind.REMOVED: "-"}
 
@@ -31,22 +30,19 @@ def history(
     kubeconfig_context: KubeconfigContextOption = None,
 ) -> None:
     """Revisions: when, whose changes, which items (+ added, ~ changed, - removed), conflicts."""
-    subject = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
     if item is None:
         _print_revisions(subject, output)
     else:
         _print_item(subject, item, output)
 
 
-async def _read(given: str, namespace: str | None, kubeconfig: Path | None, context: str | None) -> contexts.Subject:
-    async with await connect(kubeconfig, context) as api:
-        return await contexts.read(api, given, namespace)
-
-
 def _print_revisions(subject: contexts.Subject, form: Output) -> None:
     found = entries(subject.history)
+    recorded = conflicts(subject.history)
+    lost = Counter(conflict.version for conflict in recorded if conflict.state is not ConflictState.MERGED)
     if form is Output.JSON:
-        output.print_json({"context": subject.name, "revisions": [_entry_json(entry) for entry in found]})
+        printing.print_json({"context": subject.name, "revisions": [_entry_json(entry, lost) for entry in found]})
         return
     rows = [
         (
@@ -54,14 +50,14 @@ def _print_revisions(subject: contexts.Subject, form: Output) -> None:
             entry.revision.timestamp,
             "\n".join(entry.sites),
             " ".join(f"{MARKS[kind]}{name}" for name, kind in entry.items.items()),
-            str(len(entry.revision.conflicts) or ""),
+            str(lost[entry.revision.version] or ""),
         )
         for entry in reversed(found)
     ]
-    output.console().print(output.table(("VERSION", "TIME", "CHANGES OF", "ITEMS", "CONFLICTS"), rows))
+    printing.console().print(printing.table(("VERSION", "TIME", "CHANGES OF", "ITEMS", "CONFLICTS"), rows))
 
 
-def _entry_json(entry: Entry) -> dict[str, Any]:
+def _entry_json(entry: Entry, lost: Mapping[int, int]) -> dict[str, Any]:
     revision = entry.revision
     return {
         "version": revision.version,
@@ -71,7 +67,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "chainDigest": revision.chain_digest,
         "sites": entry.sites,
         "items": entry.items,
-        "conflicts": len(revision.conflicts),
+        "conflicts": lost.get(revision.version, 0),
     }
 
 
@@ -81,18 +77,18 @@ def _print_item(subject: contexts.Subject, item: str, form: Output) -> None:
         raise Problem(f"{subject.name}: no retained revision has an item {item} (`mcpfed history {subject.name}`)")
     if form is Output.JSON:
         versions = [_version_json(version) for version in found]
-        output.print_json({"context": subject.name, "item": item, "versions": versions})
+        printing.print_json({"context": subject.name, "item": item, "versions": versions})
         return
     rows = [
         (
             str(version.revision.version),
             version.revision.timestamp,
             version.item.dot.site,
-            output.short(version.item.digest) if version.item.digest else "deleted",
+            printing.short(version.item.digest) if version.item.digest else "deleted",
         )
         for version in reversed(found)
     ]
-    output.console().print(output.table(("VERSION", "TIME", "BY", "DIGEST"), rows))
+    printing.console().print(printing.table(("VERSION", "TIME", "BY", "DIGEST"), rows))
 
 
 def _version_json(version: ItemVersion) -> dict[str, Any]:

@@ -29,7 +29,8 @@ KubeconfigContextOption = Annotated[
 WaitOption = Annotated[
     bool | None,
     typer.Option(
-        "--wait/--no-wait", help="Wait until every cluster serves the new version. Default: on a terminal.",
+        "--wait/--no-wait",
+        help="Wait until every cluster serves the new version. Default: on a terminal.",
         show_default=False,
     ),
 ]

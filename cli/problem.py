@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 
-class Problem(Exception):  # noqa: N818  it names what is in the way
+class Problem(Exception):
     """A request that cannot be met; the message says what, where, and what to do."""
 
 

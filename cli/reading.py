@@ -1,15 +1,12 @@
 """`mcpfed get` and `show`: the payload of a revision, or one item of it."""
 
-import asyncio
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.item import ContextType, ItemContent
-from cli import contexts, output
-from cli.control_plane import connect
+from cli import contexts, printing
 from cli.options import (
     ContextArgument,
     ItemArgument,
@@ -37,7 +34,7 @@ def get(
     kubeconfig_context: KubeconfigContextOption = None,
 ) -> None:
     """What is served now: all items, or one as its files are."""
-    subject = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
     _print(subject, subject.head, item, output)
 
 
@@ -51,13 +48,8 @@ def show(
     kubeconfig_context: KubeconfigContextOption = None,
 ) -> None:
     """What was served at a version: all items, or one as its files were."""
-    subject = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
     _print(subject, subject.revision(version), item, output)
-
-
-async def _read(given: str, namespace: str | None, kubeconfig: Path | None, context: str | None) -> contexts.Subject:
-    async with await connect(kubeconfig, context) as api:
-        return await contexts.read(api, given, namespace)
 
 
 def _print(subject: contexts.Subject, revision: ContextRevisionSpec, item: str | None, form: Output) -> None:
@@ -66,7 +58,7 @@ def _print(subject: contexts.Subject, revision: ContextRevisionSpec, item: str |
         return
     content = _content(subject, revision, item)
     if form is Output.JSON:
-        output.print_json({"name": item, **content.wire()})
+        printing.print_json({"name": item, **content.wire()})
     else:
         _print_files(subject.context.spec.context_type, item, content)
 
@@ -83,15 +75,15 @@ def _content(subject: contexts.Subject, revision: ContextRevisionSpec, name: str
 def _print_files(context_type: ContextType, name: str, content: ItemContent) -> None:
     """The item's files; the name of each goes to stderr, so that one file in a pipe is the file."""
     for path, file in render(context_type, name, content).items():
-        output.note(f"# {path}")
-        output.print_bytes(file.data)
+        printing.note(f"# {path}")
+        printing.print_bytes(file.data)
 
 
 def _print_payload(subject: contexts.Subject, revision: ContextRevisionSpec, form: Output) -> None:
     if form is Output.JSON:
-        output.print_json({"context": subject.name, **revision.wire()})
+        printing.print_json({**revision.wire(), "context": subject.name})
         return
-    output.print_lines(
+    printing.print_lines(
         [
             f"{subject.name} version {revision.version}, committed {revision.timestamp}",
             f"payload {revision.digest}",
@@ -101,9 +93,9 @@ def _print_payload(subject: contexts.Subject, revision: ContextRevisionSpec, for
         ]
     )
     rows = [_row(item) for item in revision.items if item.content is not None]
-    output.console().print(output.table(("ITEM", "BYTES", "WRITTEN", "BY", "DIGEST"), rows))
+    printing.console().print(printing.table(("ITEM", "BYTES", "WRITTEN", "BY", "DIGEST"), rows))
 
 
 def _row(item: RevisionItem) -> tuple[str, ...]:
     content: Any = item.content.wire() if item.content else {}
-    return item.name, str(size(content)), clock.rfc3339(item.dot.hlc), item.dot.site, output.short(item.digest or "")
+    return item.name, str(size(content)), clock.rfc3339(item.dot.hlc), item.dot.site, printing.short(item.digest or "")

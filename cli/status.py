@@ -1,16 +1,49 @@
 """`mcpfed status`: one row per context, and under the table why a cluster does not serve the head, and since when."""
 
+import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 from api.federated_context import FederatedContext, Phase
+from cli import printing
+from cli.control_plane import connect
+from cli.following import following
+from cli.options import KubeconfigContextOption, KubeconfigOption, NamespaceOption, Output, OutputOption
+from cli.problem import Problem
+from controllers.runtime.kinds import FEDERATED_CONTEXT
 
 PHASE_STYLE = {Phase.APPLIED: "green", Phase.PENDING: "yellow", Phase.ERROR: "red"}
+HEADER = ("NAMESPACE", "CONTEXT", "TYPE", "SERVER", "VERSION", "APPLIED", "CONFLICTS", "LAST WRITER", "PHASE")
+REFRESH_SECONDS = 0.2
+"""With --watch: the screen is drawn at most this often."""
+SYNC_SECONDS = 30.0
+
+
+def status(
+    namespace: NamespaceOption = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing; Ctrl-C ends.")] = False,
+    output: OutputOption = Output.TABLE,
+    kubeconfig: KubeconfigOption = None,
+    context: KubeconfigContextOption = None,
+) -> None:
+    """Is every context in sync everywhere? If not: where, why, since when."""
+    if watch:
+        asyncio.run(_watch(namespace, kubeconfig, context, output))
+        return
+    contexts = asyncio.run(_contexts(namespace, kubeconfig, context))
+    if output is Output.JSON:
+        printing.print_json(as_json(contexts))
+    else:
+        printing.console().print(as_table(contexts))
+    raise typer.Exit(0 if in_sync(contexts) else printing.OUT_OF_SYNC)
 
 
 def in_sync(contexts: Sequence[FederatedContext]) -> bool:
@@ -23,7 +56,7 @@ def in_sync(contexts: Sequence[FederatedContext]) -> bool:
     )
 
 
-def as_json(contexts: Sequence[FederatedContext]) -> str:
+def as_json(contexts: Sequence[FederatedContext]) -> dict[str, Any]:
     """For programs: name and status of every context."""
     rows: list[dict[str, Any]] = [
         {
@@ -35,48 +68,65 @@ def as_json(contexts: Sequence[FederatedContext]) -> str:
         }
         for context in contexts
     ]
-    return json.dumps({"inSync": in_sync(contexts), "contexts": rows}, indent=2)
+    return {"inSync": in_sync(contexts), "contexts": rows}
 
 
 def as_table(contexts: Sequence[FederatedContext]) -> RenderableType:
     """For people."""
     if not contexts:
         return Text("no FederatedContext on this control plane")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("NAMESPACE", "CONTEXT", "TYPE", "SERVER", "VERSION", "APPLIED", "CONFLICTS", "LAST WRITER", "PHASE"):
-        table.add_column(column, overflow="fold")
-    for context in contexts:
-        status = context.status
-        phase = Text(status.phase, style=PHASE_STYLE[status.phase])
-        conflicts = f"{status.conflicts.open} open, {status.conflicts.recorded} recorded"
-        table.add_row(
-            context.metadata.namespace,
-            context.metadata.name,
-            context.spec.context_type,
-            context.spec.mcp_server_name,
-            str(status.version),
-            status.applied or "",
-            conflicts,
-            status.last_writer or "",
-            phase,
-        )
+    table = printing.table(HEADER, [_row(context) for context in contexts])
     return Group(table, *_explanations(contexts))
 
 
+def _row(context: FederatedContext) -> list[str | Text]:
+    status = context.status
+    return [
+        context.metadata.namespace,
+        context.metadata.name,
+        context.spec.context_type,
+        context.spec.mcp_server_name,
+        str(status.version),
+        status.applied or "",
+        f"{status.conflicts.open} open, {status.conflicts.recorded} recorded",
+        status.last_writer or "",
+        Text(status.phase, style=PHASE_STYLE[status.phase]),
+    ]
+
+
 def _explanations(contexts: Sequence[FederatedContext]) -> list[Text]:
-    lines: list[Text] = []
+    lines: list[str] = []
     for context in contexts:
         status, name = context.status, f"{context.metadata.namespace}/{context.metadata.name}"
         stalled = next((c for c in status.conditions if c.type == "Stalled" and c.status == "True"), None)
         if stalled:
-            lines.append(Text(f"{name}: {stalled.reason} since {stalled.last_transition_time}: {stalled.message}"))
-        lines += [Text(f"{name}: {e.cluster}: {e.reason} since {e.since}: {e.message}") for e in status.exceptions]
-    return lines
+            lines.append(f"{name}: {stalled.reason} since {stalled.last_transition_time}: {stalled.message}")
+        lines += [f"{name}: {e.cluster}: {e.reason} since {e.since}: {e.message}" for e in status.exceptions]
+    return [Text(printing.printable(line)) for line in lines]
 
 
-def show(console: Console, contexts: Sequence[FederatedContext], output: str) -> None:
-    """Prints the answer in the form that was asked for."""
-    if output == "json":
-        console.print_json(as_json(contexts))
-    else:
-        console.print(as_table(contexts))
+async def _contexts(namespace: str | None, kubeconfig: Path | None, context: str | None) -> list[FederatedContext]:
+    async with await connect(kubeconfig, context) as api:
+        return [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, namespace)]
+
+
+async def _watch(namespace: str | None, kubeconfig: Path | None, context: str | None, output: Output) -> None:
+    """Follows the contexts and tells them anew when something has changed; as JSON, one line each time."""
+    async with (
+        await connect(kubeconfig, context) as api,
+        following(api, FEDERATED_CONTEXT, namespace) as (reflector, changed),
+    ):
+        try:
+            await asyncio.wait_for(reflector.synced.wait(), SYNC_SECONDS)
+        except TimeoutError:
+            raise Problem(f"the control plane did not list its contexts within {SYNC_SECONDS:.0f} s") from None
+        with Live(auto_refresh=False) if output is Output.TABLE else nullcontext() as live:
+            while True:
+                changed.clear()
+                contexts = [FederatedContext.parse(raw) for _, raw in sorted(reflector.cache.items())]
+                if live:
+                    live.update(as_table(contexts), refresh=True)
+                else:
+                    typer.echo(json.dumps(as_json(contexts)))
+                await changed.wait()
+                await asyncio.sleep(REFRESH_SECONDS)

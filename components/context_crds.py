@@ -7,12 +7,13 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
-from api.names import GROUP
+from api.names import API_VERSION, GROUP
 from components.component import Component, metadata
 from components.placement import EVERYWHERE, Template, propagate
 
 CRD_DIRECTORY: Final = Path(__file__).parent.parent / "crds"
 PLURALS: Final = ("federatedcontexts", "mcpcontexts", "contextrevisions", "contextreplicas")
+NOTHING_REFLECTED: Final = "function ReflectStatus(observedObj)\n  return {}\nend\n"
 IN_MEMBERS: Final = ("mcpcontexts", "contextreplicas")
 
 
@@ -42,7 +43,20 @@ class ContextCRDs(Component):
             conflictResolution="Overwrite",  # a member may hold retained definitions of an earlier federation
             preserveResourcesOnDeletion=retain,
         )
+        self._interpretation(name, control_plane)
         self.register_outputs({})
+
+    def _interpretation(self, name: str, provider: k8s.Provider) -> None:
+        """What a member says of its copy stays there: replicas report it, and Karmada need not carry it as well."""
+        target = {"apiVersion": API_VERSION, "kind": "MCPContext"}
+        k8s.apiextensions.CustomResource(
+            f"{name}-interpretation",
+            api_version="config.karmada.io/v1alpha1",
+            kind="ResourceInterpreterCustomization",
+            metadata=metadata("mcpfed-mcpcontext"),
+            spec={"target": target, "customizations": {"statusReflection": {"luaScript": NOTHING_REFLECTED}}},
+            opts=self.child(provider),
+        )
 
     def _definition(
         self, plural: str, provider: k8s.Provider, *, retain: bool

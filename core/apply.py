@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final, Self
 
+from api.context_revision import RevisionItem
 from api.item import ItemContent
 from api.mcp_context import MCPContextSpec
 from core import clock
@@ -69,6 +70,8 @@ class Refusal:
 
     reason: str
     message: str
+    is_older: bool = False
+    """Whether it is a revision that the base has left behind: it may have been delivered late, and a newer follows."""
 
 
 def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journal:
@@ -128,6 +131,7 @@ def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
             ),
             "held": dict(sorted(held.items())),
             "pending": {name: change for name, change in journal.pending.items() if name in kept},
+            "waiting": {name: _item(revision, name) for name in sorted(kept) if _is_news(journal, revision, name)},
             # The receive rule of hybrid logical clocks: what this site does next is later than all it has seen.
             "last_hlc": clock.latest([journal.last_hlc, *spec.version_vector.values()]),
         }
@@ -137,6 +141,7 @@ def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
 def _refuse(base: Base, revision: Revision) -> Refusal | None:
     spec = revision.spec
     number, applied = (spec.epoch, spec.version), (base.epoch, base.version)
+    is_older = number < applied and dominates(base.version_vector, spec.version_vector)
     if number < applied or (number == applied and spec.chain_digest != base.chain_digest):
         why = "is older than" if number < applied else "is another one than"
     elif not dominates(spec.version_vector, base.version_vector):
@@ -147,9 +152,9 @@ def _refuse(base: Base, revision: Revision) -> Refusal | None:
         return None
     message = (
         f"revision {spec.version} (epoch {spec.epoch}) {why} revision {base.version} (epoch {base.epoch}), which is "
-        "applied here and stays: the control plane was restored, or the context was created anew"
+        "applied here and stays: the control plane has lost revisions, and is offered what is held here"
     )
-    return Refusal(REASON_RECOVERY_NEEDED, message)
+    return Refusal(REASON_RECOVERY_NEEDED, message, is_older)
 
 
 def _write(journal: Journal, revision: Revision, local: Local, name: str) -> Write:
@@ -157,6 +162,18 @@ def _write(journal: Journal, revision: Revision, local: Local, name: str) -> Wri
     held = journal.held.get(name)
     unique = before is not None and held is not None and held.dot is None
     return Write(name, before, after, revision.contents.get(name), unique)
+
+
+def _is_news(journal: Journal, revision: Revision, name: str) -> bool:
+    """Whether the revision holds of an item what this site never held."""
+    return name in revision.targets and revision.targets[name] != journal.held.get(name)
+
+
+def _item(revision: Revision, name: str) -> RevisionItem:
+    target, content = revision.targets[name], revision.contents.get(name)
+    assert target.dot is not None  # every item and every tombstone of a revision has one
+    deleted = True if content is None else None
+    return RevisionItem(name=name, digest=target.digest, content=content, deleted=deleted, dot=target.dot)
 
 
 def _is_settled(journal: Journal, revision: Revision, name: str) -> bool:

@@ -14,7 +14,9 @@ from core.journal import Held, Journal
 
 _MESSAGE_LIMIT = 1024
 _EMPTIED_LIMIT = 2
-"""So many items that vanish at once are an unmounted or emptied volume rather than deletions."""
+"""So many items that vanish at once, leaving none, are an unmounted or emptied volume rather than deletions."""
+_MASS_LIMIT = 2
+"""More items than this, and more than half of all, that vanish at once are rather a mistake."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def withhold(journal: Journal, local: Local) -> tuple[Local, list[Problem]]:
     return _without(local, frozenset(broken)), problems
 
 
-def is_emptied(journal: Journal, local: Local) -> bool:
-    """Whether all items vanished at once, which is a lost volume rather than so many deletions."""
-    if local.contents or local.unreadable:
-        return False
+def mass_deletion(journal: Journal, local: Local) -> list[str]:
+    """The items that vanished at once, if they are so many that a person must confirm it; otherwise none."""
     expected = [name for name in {*journal.held, *journal.pending} if journal.expected(name) is not None]
-    return len(expected) >= _EMPTIED_LIMIT
+    vanished = sorted({*expected} - {*local.digests} - local.unreadable)
+    is_emptied = not local.digests and not local.unreadable and len(vanished) >= _EMPTIED_LIMIT
+    is_most = len(vanished) > max(_MASS_LIMIT, len(expected) / 2)
+    return vanished if is_emptied or is_most else []
 
 
 def problem(reason: str, message: str, item: str | None = None) -> Problem:

@@ -23,8 +23,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.item import ContextType, ItemContent, ItemName
 
-BOOKKEEPING: Final = ".mcpfed"
-"""Directory of the volume that is of no context: `<BOOKKEEPING>/<context>/` holds what is known about each."""
+RESERVED: Final = ".mcpfed"
+"""Directory of the volume that is no context's."""
+BOOKKEEPING: Final = f"{RESERVED}/contexts"
+"""`<BOOKKEEPING>/<context>/` holds what is known about a context: apart from all else that is in RESERVED."""
 APPLIED: Final = "applied.json"
 """In a context's bookkeeping: the revision last applied. A context is served if and only if it exists."""
 INTENT: Final = "intent.json"

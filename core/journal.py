@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.context_replica import Change
+from api.context_revision import RevisionItem
 from api.dot import Digest, Dot, Hlc, Site, VersionVector
 from api.item import ContextType, ItemName
 from api.model import Model
@@ -45,6 +46,8 @@ class Journal(Model):
     """An item that was kept when the base was applied still holds what it was set from before."""
     pending: dict[ItemName, Change] = Field(default_factory=dict[ItemName, Change])
     """Changes that are not decided, or decided but not yet overwritten by the decision."""
+    waiting: dict[ItemName, RevisionItem] = Field(default_factory=dict[ItemName, RevisionItem])
+    """What the base holds of an item that was kept when it was applied: nowhere else does this site have it."""
 
     def expected(self, item: str) -> str | None:
         """Content digest that the local copy has if nobody has changed it since; None if there is no such item."""

@@ -2,18 +2,20 @@
 
 from typing import Final
 
-from api.context_replica import Change, Problem, SiteState
+from api.context_replica import Change, Inventory, Problem, SiteState
 from core import canonical
 from core.detect import Local
 from core.journal import Journal
 
 PUBLISHED_BYTES: Final = 1024 * 1024
-"""Changes of at most this size, as canonical JSON, are told at a time: etcd stores 1.5 MiB for an object."""
+"""Inventory and changes of at most this size, as canonical JSON, are told at a time: etcd stores 1.5 MiB per object."""
 _CHANGES_LIMIT = 1000
 _PROBLEMS_LIMIT = 20
 
 
-def site_state(journal: Journal, pod: str, local: Local, problems: list[Problem]) -> SiteState:
+def site_state(
+    journal: Journal, pod: str, local: Local, problems: list[Problem], inventory: Inventory | None = None
+) -> SiteState:
     """Everything that is undecided, whatever was told before.
 
     Args:
@@ -21,6 +23,7 @@ def site_state(journal: Journal, pod: str, local: Local, problems: list[Problem]
         pod: name of the pod.
         local: what the context directory holds.
         problems: what a person must look at; the first 20 are told.
+        inventory: what a control plane that has lost revisions is to take back.
     """
     return SiteState(
         site=journal.site,
@@ -29,8 +32,9 @@ def site_state(journal: Journal, pod: str, local: Local, problems: list[Problem]
         base_digest=journal.base.chain_digest,
         applied_version=journal.base.version,
         digest=_digest(journal, local),
-        changes=_publishable(journal),
+        changes=_publishable(journal, canonical.size(inventory.wire()) if inventory else 0),
         problems=problems[:_PROBLEMS_LIMIT],
+        inventory=inventory,
     )
 
 
@@ -40,12 +44,16 @@ def _digest(journal: Journal, local: Local) -> str:
     return canonical.payload_digest({**unreadable, **local.digests})
 
 
-def _publishable(journal: Journal) -> list[Change]:
-    """The undecided changes, oldest first; what exceeds the limits waits until earlier ones are decided."""
+def _publishable(journal: Journal, size: int) -> list[Change]:
+    """The undecided changes, oldest first; what exceeds the limits waits until earlier ones are decided.
+
+    Args:
+        journal: the site's journal.
+        size: bytes of what else is told.
+    """
     vector = journal.base.version_vector
     undecided = [change for item, change in journal.pending.items() if journal.is_undecided(item, vector)]
     chosen: list[Change] = []
-    size = 0
     for change in sorted(undecided, key=lambda change: change.dot.order)[:_CHANGES_LIMIT]:
         size += canonical.size(change.wire())
         if chosen and size > PUBLISHED_BYTES:

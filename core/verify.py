@@ -55,13 +55,23 @@ def revision_flaws(revision: ContextRevisionSpec) -> list[Flaw]:
 
 
 def anchor_flaws(history: Sequence[ContextRevisionSpec], anchors: Iterable[Anchor]) -> list[Flaw]:
-    """Where the history is not the one that others have seen; what is no longer retained is not compared."""
+    """Where the history is not the one that others have seen; what is no longer retained is not compared.
+
+    Args:
+        history: retained revisions, oldest first, read after the anchors: nobody is ahead of them then.
+        anchors: what others have seen.
+    """
     known = {revision.version: revision.chain_digest for revision in history}
-    return [
-        Flaw(anchor.version, f"{anchor.witness} holds this version with another chainDigest, {anchor.chain_digest}")
-        for anchor in anchors
-        if known.get(anchor.version, anchor.chain_digest) != anchor.chain_digest
-    ]
+    newest = max(known, default=0)
+    found: list[Flaw] = []
+    for anchor in anchors:
+        if anchor.version > newest:
+            missing = f"{anchor.witness} holds this version, which is missing here: the newest is {newest}"
+            found.append(Flaw(anchor.version, missing))
+        elif known.get(anchor.version, anchor.chain_digest) != anchor.chain_digest:
+            other = f"{anchor.witness} holds this version with another chainDigest, {anchor.chain_digest}"
+            found.append(Flaw(anchor.version, other))
+    return found
 
 
 def _is_origin(revision: ContextRevisionSpec) -> bool:

@@ -38,19 +38,19 @@ OutputOption = Annotated[Path | None, typer.Option(dir_okay=False, help="Also wr
 def main(runs: RunsOption = 30, output: OutputOption = None) -> None:
     """How long edits take, next to plain Karmada and the bare API in the same run."""
     try:
-        asyncio.run(_main(runs, output))
+        found = asyncio.run(_main(runs))
+        if output is not None:
+            output.write_text(json.dumps(found, indent=2) + "\n")
     except* EXPECTED as failed:
         print("\n".join(dict.fromkeys(f"error: {leaf}" for leaf in _leaves(failed))), file=sys.stderr)
         raise typer.Exit(1) from None
-    except* (KeyboardInterrupt, asyncio.CancelledError):
+    except* asyncio.CancelledError:
         print("\ninterrupted: what was created is removed", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
-async def _main(runs: int, output: Path | None) -> None:
-    this = asyncio.current_task()
-    assert this is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+async def _main(runs: int) -> dict[str, Any]:
+    _end_on_signal()
     began, before = datetime.now(UTC), os.getloadavg()
     console = Console(width=None if sys.stdout.isatty() else 160)
     async with opened(Layout.from_environment()) as world:
@@ -59,9 +59,23 @@ async def _main(runs: int, output: Path | None) -> None:
             found = await _measure(world, runs, lambda: progress.advance(edits))
         members = world.names
     loads: tuple[Load, Load] = (before, os.getloadavg())
-    if output is not None:
-        output.write_text(json.dumps(document(found, members, began, loads), indent=2) + "\n")
     console.print(tables(found, loads))
+    return document(found, members, began, loads)
+
+
+def _end_on_signal() -> None:
+    """Cancels this task on the first signal; it then removes what it has created, and no later signal stops that."""
+    this, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert this is not None
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        this.cancel()
+        for number in signals:
+            loop.add_signal_handler(number, lambda: None)
+
+    for number in signals:
+        loop.add_signal_handler(number, end)
 
 
 async def _measure(world: World, runs: int, advance: Callable[[], None]) -> Found:

@@ -54,7 +54,7 @@ class Quality:
     def formula(self) -> str:
         """The limit in words."""
         allowance = f" + {self.allowance:.0f} ms" if self.allowance else ""
-        return f"≤ {self.factor:.2f} × {self.reference}{allowance}"
+        return f"at most {self.factor:.2f} x {self.reference}{allowance}"
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _checked(state: FleetState, layout: Layout) -> FleetState:
         raise NoFleetError(f"{layout.root} has one member, the benchmark needs two: run `make up MEMBERS=2`")
     for name in members:
         if not (SERVER in state.endpoints.get(name, {}) and state.context_directories.get(name, {}).get(SERVER)):
-            raise NoFleetError(f"the MCP server {SERVER} does not run in {name}: run `make up`, see `make status`")
+            raise NoFleetError(f"the MCP server {SERVER} does not run in {name}: run `make up`")
     return state
 
 

@@ -1,30 +1,25 @@
 """The agent of one pod: a loop per context that is placed on its server, woken by the API server and by the volume."""
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 
-import structlog
-from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
+from watchfiles import Change
 
 from controllers.agent.holding import Origin
 from controllers.agent.loop import ContextLoop
 from controllers.agent.publisher import Publisher
-from controllers.agent.records import BOOKKEEPING, forget_withdrawn, known_contexts
+from controllers.agent.records import forget_withdrawn, known_contexts
 from controllers.agent.settings import Settings
 from controllers.runtime.client import Api
 from controllers.runtime.kinds import MCP_CONTEXT, Object, ObjectKey
 from controllers.runtime.reflector import Reflector
-
-_log = structlog.get_logger(__name__)
+from controllers.runtime.watching import FileChanges, watch_files
+from core.directory import RESERVED
 
 _STEP_MILLIS = 10
 """An editor truncates and then writes: files that rest for about this long are looked at."""
 _DEBOUNCE_MILLIS = 100
 """Files that never rest are looked at this often."""
-_UNWATCHED_SECONDS = 1.0
-_UNWATCHED_LOOKS = 30
-"""While files cannot be watched they are looked at this often, and so many times before watching is tried again."""
 
 
 class Agent:
@@ -82,30 +77,23 @@ class Agent:
         self._review.set()
 
     async def _watch_files(self) -> None:
-        """Wakes the loops of the contexts whose files change; while that cannot be told, all of them every second."""
-        while True:
-            try:
-                await self._follow_files()
-            except (OSError, RuntimeError) as error:  # the latter is how watchfiles says that inotify has run out
-                advice = "looking every second; raise fs.inotify.max_user_instances and max_user_watches of the node"
-                _log.error("files cannot be watched", error=str(error), advice=advice)
-            for _ in range(_UNWATCHED_LOOKS):
-                for loop in self._loops.values():
-                    loop.wake()
-                await asyncio.sleep(_UNWATCHED_SECONDS)
-
-    async def _follow_files(self) -> None:
-        changes = awatch(self._volume, watch_filter=self._concerns_us, step=_STEP_MILLIS, debounce=_DEBOUNCE_MILLIS)
-        async for batch in changes:
-            self._wake(path for _, path in batch)
+        await watch_files(
+            self._volume,
+            self._on_files,
+            settle_millis=_STEP_MILLIS,
+            group_millis=_DEBOUNCE_MILLIS,
+            concerns=self._concerns_us,
+        )
 
     def _concerns_us(self, _: Change, path: str) -> bool:
-        return BOOKKEEPING not in Path(path).relative_to(self._volume).parts[:1]
+        return RESERVED not in Path(path).relative_to(self._volume).parts[:1]
 
-    def _wake(self, paths: Iterable[str]) -> None:
-        for context in {part for path in paths for part in Path(path).relative_to(self._volume).parts[:1]}:
-            if loop := self._loops.get(context):
-                loop.wake()
+    def _on_files(self, changes: FileChanges | None) -> None:
+        """Wakes the loops of the contexts whose files have changed; where that cannot be told, all of them."""
+        paths = [Path(path).relative_to(self._volume) for _, path in changes or ()]
+        contexts = {*self._loops} if changes is None else {part for path in paths for part in path.parts[:1]}
+        for context in contexts & self._loops.keys():
+            self._loops[context].wake()
 
     def _on_context(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         if new is None and old is not None and key.name in self._loops:

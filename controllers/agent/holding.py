@@ -7,16 +7,18 @@ from pathlib import Path
 import structlog
 
 from api.condition import HALTED
-from api.context_replica import Problem, SiteState
+from api.context_replica import Inventory, Problem, SiteState
 from api.item import ContextType
 from controllers.agent import durable
 from controllers.agent.records import Records
 from controllers.agent.scan import Scan, Scanner
 from controllers.agent.tree import ObstructedError, Tree
 from core import clock
-from core.apply import Plan, Refusal, Revision, complete, join, plan
-from core.detect import Local, detect, is_emptied, problem, withhold
+from core.apply import REASON_RECOVERY_NEEDED, Plan, Refusal, Revision, complete, join, plan
+from core.confirmation import confirms
+from core.detect import Local, detect, mass_deletion, problem, withhold
 from core.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
+from core.inventory import inventory
 from core.journal import Journal
 from core.site_state import site_state
 
@@ -63,8 +65,10 @@ class Holding:
         """What was found by the last detection; None if there was nothing to compare it with, or it must not count."""
         self._problems: list[Problem] = []
         """Of the last scan."""
-        self._refusal: list[Problem] = []
+        self._refusal: Refusal | None = None
         """Why the newest revision is not applied."""
+        self.awaits_newer = False
+        """Whether the newest revision is older than what is held, and may have been delivered late."""
         self._obstructions: list[Problem] = []
         """Why the last write left items as they were."""
 
@@ -73,36 +77,46 @@ class Holding:
         """The type of what is held; None before the first revision."""
         return self._journal.context_type if self._journal else None
 
-    def detect(self, *, thorough: bool = False) -> SiteState | None:
+    def detect(self, *, thorough: bool = False, confirmation: str = "") -> SiteState | None:
         """Looks for changes and makes them durable: what to publish, or None before the first revision.
 
         An interrupted write is finished first: until then its files are neither the old nor the new revision's.
+
+        Args:
+            thorough: reads every file, whatever it looks like.
+            confirmation: what a person has confirmed, see core.confirmation.
         """
         if self._journal is None or self._scanner is None:
             return None
         if self._writing is not None:
             self._journal = self._write(self._journal, *self._writing)
-        return self._detect(self._journal, self._scanner, thorough=thorough)
+        return self._detect(self._journal, self._scanner, thorough=thorough, confirmation=confirmation)
 
-    def apply(self, revision: Revision) -> SiteState | None:
-        """Brings the files to the newest revision, after `detect`: what to publish, or None if nothing has changed."""
+    def apply(self, revision: Revision, *, is_newest: bool = True) -> SiteState | None:
+        """Brings the files to a revision, after `detect`: what to publish, or None if nothing has changed.
+
+        Args:
+            revision: what the API server holds.
+            is_newest: whether that is certainly all it has: if not, an older revision than ours is let pass.
+        """
+        self.awaits_newer = False
         if self._journal is None:
             self._join(revision)
         if self._journal is None or self._scan is None:
             return None
         planned = plan(self._journal, revision, self._scan.local)
         if isinstance(planned, Plan):
-            self._refusal = []
+            self._refusal = None
             self._begin(revision, planned, self._scan)
             return self.detect()
-        return self.refuse(planned)
+        self.awaits_newer = planned is not None and planned.is_older and not is_newest
+        return None if self.awaits_newer else self.refuse(planned)
 
     def refuse(self, refusal: Refusal | None) -> SiteState | None:
         """The newest revision is not applied, for a reason or for none: what to publish if that is news."""
-        problems = [problem(refusal.reason, refusal.message)] if refusal else []
-        if problems == self._refusal or self._journal is None:
+        if refusal == self._refusal or self._journal is None:
             return None
-        self._refusal = problems
+        self._refusal = refusal
         return self._state(self._journal, self._scan.local) if self._scan else self._unseen(self._journal)
 
     def failed(self, error: OSError) -> SiteState | None:
@@ -117,18 +131,19 @@ class Holding:
         self._records.withdraw(self._content, self._journal.base.version if self._journal else 0)
         self._journal = self._writing = self._scanner = self._scan = None
 
-    def _detect(self, journal: Journal, scanner: Scanner, *, thorough: bool) -> SiteState:
+    def _detect(self, journal: Journal, scanner: Scanner, *, thorough: bool, confirmation: str = "") -> SiteState:
         self._scan = None
         try:
             scan = scanner.scan(thorough=thorough)
         except ObstructedError as error:
-            self._problems = [problem(REASON_OBSTRUCTED, str(error))]
+            self._problems = [problem(HALTED, f"{error}: nothing is deleted elsewhere; put the directory back")]
             return self._unseen(journal)
         local, withheld = withhold(journal, scan.local)
         self._problems = [*withheld, *scan.problems]
-        if is_emptied(journal, local):
-            self._problems.insert(0, problem(HALTED, self._emptied()))
-            return self._unseen(journal)
+        vanished = mass_deletion(journal, local)
+        if vanished and not confirms(confirmation, self._told(journal, local)):
+            self._problems.insert(0, problem(HALTED, self._halted(vanished)))
+            return self._told(journal, local)
         self._scan = Scan(local, scan.files, scan.problems)
         detected = detect(journal, local, self._origin.now_millis())
         if detected is not journal:
@@ -201,17 +216,26 @@ class Holding:
         return staged
 
     def _state(self, journal: Journal, local: Local) -> SiteState:
-        problems = [*self._refusal, *self._obstructions, *self._problems]
-        return site_state(journal, self._origin.pod, local, problems)
+        """What to publish: with an inventory while the control plane lacks something that was applied here."""
+        needed = self._refusal is not None and self._refusal.reason == REASON_RECOVERY_NEEDED
+        return self._told(journal, local, inventory(journal, local) if needed else None)
+
+    def _told(self, journal: Journal, local: Local, held: Inventory | None = None) -> SiteState:
+        return site_state(journal, self._origin.pod, local, self._all_problems(), held)
 
     def _unseen(self, journal: Journal) -> SiteState:
         """What to publish while nobody can tell what is held."""
-        return self._state(journal, Local({}, {})).model_copy(update={"digest": None})
+        return self._told(journal, Local({}, {})).model_copy(update={"digest": None})
 
-    def _emptied(self) -> str:
+    def _all_problems(self) -> list[Problem]:
+        refusal = [problem(self._refusal.reason, self._refusal.message)] if self._refusal else []
+        found = [*refusal, *self._obstructions, *self._problems]
+        return sorted(found, key=lambda one: one.reason != HALTED)  # what stops everything is told first
+
+    def _halted(self, vanished: list[str]) -> str:
         return (
-            f"all items of context {self.context!r} vanished at once: nothing is deleted elsewhere and nothing is "
-            f"written here; put the files back, or remove .mcpfed/{self.context}/journal.json and restart the agent"
+            f"{len(vanished)} items of context {self.context!r} vanished at once, {vanished[0]!r} among them: nothing "
+            "more is published or written here until the files are back, or `mcpfed confirm` says that they are to go"
         )
 
 

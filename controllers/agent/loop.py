@@ -22,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 FULL_SCAN_SECONDS = 30.0
 """A change of which no event told is found within this time."""
+LATE_SECONDS = 1.0
+"""An older revision that our API server holds for longer than this was not delivered late: a newer one is lost."""
 LAST_WORD_SECONDS = 10.0
 """How long the last publication may take when the pod ends, within the grace period of 30 s."""
 
@@ -60,8 +62,11 @@ class ContextLoop:
         self._backoff = DecorrelatedJitter(Random(), base_seconds=0.5)  # noqa: S311  spreads load, guards nothing
         self._holding: Holding | None = None
         self._parsed: tuple[Object, Revision] | None = None
+        self._delivered = ("", 0.0)
+        """Identity of the newest revision, and since when it is that (monotonic seconds)."""
         self._scanned_at = float("-inf")
         self._stopping = asyncio.Event()
+        publisher.subscribe(self.wake)
 
     def wake(self) -> None:
         """Something may have changed: a file, or the MCPContext."""
@@ -101,7 +106,8 @@ class ContextLoop:
 
     async def _detect(self, *, thorough: bool) -> None:
         holding = await self._opened()
-        self._offer(await asyncio.to_thread(holding.detect, thorough=thorough))
+        confirmation = self.publisher.confirmation
+        self._offer(await asyncio.to_thread(holding.detect, thorough=thorough, confirmation=confirmation))
 
     async def _apply(self, raw: Object) -> None:
         holding = await self._opened()
@@ -115,7 +121,10 @@ class ContextLoop:
             await asyncio.to_thread(holding.withdraw)
             self._holding = None
             holding = await self._opened()
-        self._offer(await asyncio.to_thread(holding.apply, revision))
+        left = self._delivered[1] + LATE_SECONDS - time.monotonic()
+        self._offer(await asyncio.to_thread(holding.apply, revision, is_newest=left <= 0))
+        if holding.awaits_newer:
+            asyncio.get_running_loop().call_later(left, self.wake)
 
     async def _pause(self, seconds: float) -> None:
         """Until there is something to do, or for so long."""
@@ -168,7 +177,10 @@ class ContextLoop:
     def _revision(self, raw: Object) -> Revision:
         if self._parsed is None or self._parsed[0] is not raw:
             self._parsed = (raw, Revision.of(MCPContextSpec.model_validate(raw["spec"])))
-        return self._parsed[1]
+        revision = self._parsed[1]
+        if self._delivered[0] != revision.spec.chain_digest:
+            self._delivered = (revision.spec.chain_digest, time.monotonic())
+        return revision
 
 
 def _refusal(error: ValidationError) -> Refusal:

@@ -1,6 +1,7 @@
 """Publishes what a site holds and proposes: keeps one ContextReplica as it was last offered."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 import structlog
@@ -14,6 +15,7 @@ from controllers.runtime.client import Api
 from controllers.runtime.errors import ApiError, ConfigurationError, Conflict, Unreachable
 from controllers.runtime.kinds import CONTEXT_REPLICA, Object, ObjectKey
 from controllers.runtime.reflector import Reflector
+from core.confirmation import CONFIRM_ANNOTATION
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ class Publisher:
             api, CONTEXT_REPLICA, settings.namespace, field_selector=f"metadata.name={self._key.name}"
         )
         self._wake = asyncio.Event()
+        self._subscribers: list[Callable[[], None]] = []
         self._replicas.subscribe(self._on_replica)
         self._settled = asyncio.Event()
         """Set while the stored replica is as wanted."""
@@ -40,6 +43,15 @@ class Publisher:
         self._is_withdrawn = False
         self._written: tuple[ContextReplicaSpec, object] | None = None
         """The last write and the spec that the server made of it."""
+
+    @property
+    def confirmation(self) -> str:
+        """What a person has confirmed, see core.confirmation; empty if nothing."""
+        return _confirmation(self._replicas.cache.get(self._key))
+
+    def subscribe(self, subscriber: Callable[[], None]) -> None:
+        """Calls `subscriber` when `confirmation` has changed."""
+        self._subscribers.append(subscriber)
 
     def offer(self, state: SiteState) -> None:
         """This is to be published."""
@@ -65,8 +77,11 @@ class Publisher:
             group.create_task(self._replicas.run())
             group.create_task(self._keep())
 
-    def _on_replica(self, _key: ObjectKey, _old: Object | None, _new: Object | None) -> None:
+    def _on_replica(self, _key: ObjectKey, old: Object | None, new: Object | None) -> None:
         self._wake.set()
+        if _confirmation(old) != _confirmation(new):
+            for subscriber in self._subscribers:
+                subscriber()
 
     async def _keep(self) -> None:
         backoff = DecorrelatedJitter(Random())  # noqa: S311  spreads load, guards nothing
@@ -144,6 +159,11 @@ def _is_foreign(stored: Object, offered: ContextReplicaSpec) -> bool:
     """
     spec = _parse(stored)
     return spec is not None and bool({state.site for state in spec.sites} - {state.site for state in offered.sites})
+
+
+def _confirmation(stored: Object | None) -> str:
+    annotations: dict[str, str] = (stored["metadata"].get("annotations") or {}) if stored else {}
+    return annotations.get(CONFIRM_ANNOTATION, "")
 
 
 def _parse(stored: Object) -> ContextReplicaSpec | None:

@@ -1,4 +1,4 @@
-"""What the agent keeps about one context in `.mcpfed/<context>/`: journal, intent, and what was applied last."""
+"""What the agent keeps about one context in `.mcpfed/contexts/<context>/`: journal, intent, what was applied last."""
 
 import json
 import shutil
@@ -13,13 +13,12 @@ from pydantic import ValidationError
 from api.model import Model
 from controllers.agent import durable
 from core.apply import Revision
+from core.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
 from core.intent import Intent
 from core.journal import Journal
 
 _log = structlog.get_logger(__name__)
 
-BOOKKEEPING = ".mcpfed"
-"""Directory of a volume that holds no context."""
 _KEPT_SECONDS = 7 * 24 * 3600
 _JOURNAL = "journal.json"
 
@@ -31,8 +30,8 @@ class Records:
 
     def __init__(self, volume: Path, context: str) -> None:
         self._context = context
-        self._root = volume / BOOKKEEPING
-        self.directory = self._root / context
+        self._reserved = volume / RESERVED
+        self.directory = volume / BOOKKEEPING / context
         self.stage = self.directory / "stage"
         """Where new files wait for their rename, on the same file system."""
 
@@ -47,7 +46,7 @@ class Records:
 
     def intent(self) -> Intent | None:
         """The intent, or None if no revision is being written."""
-        return self._load("intent.json", Intent)
+        return self._load(INTENT, Intent)
 
     def save_journal(self, journal: Journal) -> None:
         """Makes a journal durable."""
@@ -55,21 +54,21 @@ class Records:
 
     def save_intent(self, intent: Intent) -> None:
         """Makes an intent durable: from now on the revision is being written."""
-        self._save("intent.json", _json(intent))
+        self._save(INTENT, _json(intent))
 
     def save_applied(self, revision: Revision) -> None:
         """Tells the MCP server what it serves."""
         fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type"}
         told = revision.spec.model_dump(mode="json", by_alias=True, include=fields)
-        self._save("applied.json", json.dumps({"context": self._context, **told}, indent=1))
+        self._save(APPLIED, json.dumps({"context": self._context, **told}, indent=1))
 
     def drop_intent(self) -> None:
         """The revision is written."""
-        durable.remove(self.directory / "intent.json")
+        durable.remove(self.directory / INTENT)
 
     def rescue(self, since: str, path: str, data: bytes) -> None:
         """Saves a copy of a file that no revision holds, under `.mcpfed/recovered/`."""
-        copy = self._root / "recovered" / f"{self._context}-{since.replace(':', '')}" / path
+        copy = self._reserved / "recovered" / f"{self._context}-{since.replace(':', '')}" / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         durable.write(copy, data)
         _log.warning("replaced content of unknown origin, copy saved", context=self._context, copy=str(copy))
@@ -79,15 +78,15 @@ class Records:
 
         It can be repeated after a crash; the journal is the last to go.
         """
-        durable.remove(self.directory / "applied.json")
+        durable.remove(self.directory / APPLIED)
         if content.exists():
-            aside = self._free(self._root / "withdrawn" / f"{self._context}-{version}")
+            aside = self._free(self._reserved / "withdrawn" / f"{self._context}-{version}")
             aside.parent.mkdir(exist_ok=True)
             content.rename(aside)
             aside.touch()
             durable.sync_directory(content.parent)
             durable.sync_directory(aside.parent)
-        durable.remove(self.directory / "intent.json")
+        durable.remove(self.directory / INTENT)
         durable.remove(self.directory / _JOURNAL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -122,6 +121,6 @@ def known_contexts(volume: Path) -> Iterable[str]:
 
 def forget_withdrawn(volume: Path) -> None:
     """Deletes the files of contexts that were withdrawn more than a week ago."""
-    for path in (volume / BOOKKEEPING / "withdrawn").glob("*"):
+    for path in (volume / RESERVED / "withdrawn").glob("*"):
         if path.lstat().st_mtime < time.time() - _KEPT_SECONDS:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -17,6 +18,7 @@ from controllers.runtime.errors import Forbidden, Invalid, NotFound, TooLarge, U
 from controllers.runtime.kinds import CONTEXT_REPLICA, ObjectKey
 from core import member_status
 from core.collect import collect, releasable, status_for
+from core.confirmation import CONFIRM_ANNOTATION
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +53,7 @@ class Mirror:
             raise Waiting("NotAllowed", f"the control plane refuses this member: {error}", _REFUSED_SECONDS) from error
         await self._release(key, context, pods, stored)
         if stored is not None:
+            await self._confirm(pods, stored.metadata.annotations.get(CONFIRM_ANNOTATION))
             await self._tell_pods(pods, stored.status)
         return Done()
 
@@ -118,6 +121,16 @@ class Mirror:
         except NotFound:
             return
         _log.info("replica of a deleted pod released", replica=str(pod.key))
+
+    async def _confirm(self, pods: list[PodReplica], confirmation: str | None) -> None:
+        """Copies what a person has confirmed on the control plane to the pods' replicas, where the agents read it."""
+        for pod in pods:
+            if pod.is_deleted or pod.replica.metadata.annotations.get(CONFIRM_ANNOTATION) == confirmation:
+                continue
+            patch = {"metadata": {"annotations": {CONFIRM_ANNOTATION: confirmation}}}
+            with suppress(NotFound):
+                stored = await self._member.api.patch(CONTEXT_REPLICA, *pod.key, patch, field_manager=CONTEXT_MANAGER)
+                self._member.replicas.observe(stored)
 
     async def _tell_pods(self, pods: list[PodReplica], decisions: ContextReplicaStatus) -> None:
         """Copies what is decided to the replicas that it is about; for people, nothing depends on it."""

@@ -27,7 +27,10 @@ async def main(stop: asyncio.Event) -> None:
     """Runs the controller."""
     configure_logging()
     directory = Path(os.environ.get("MCPFED_CONTROL_PLANE", CREDENTIAL))
-    server, authority = (directory / "server").read_text().strip(), (directory / "ca.crt").read_bytes()
+    try:
+        server, authority = (directory / "server").read_text().strip(), (directory / "ca.crt").read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"no credential for the control plane: {error}; mount its Secret there") from error
     endpoint = os.environ.get("MCPFED_CONTROL_PLANE_ENDPOINT") or server
     async with (
         await Api.from_kubeconfig(_kubeconfig(server, directory)) as api,
@@ -117,8 +120,6 @@ def _facts(cluster: Object | None) -> Any:
 
 
 def _kubeconfig(server: str, directory: Path) -> dict[str, Any]:
-    if not (directory / "token").exists():
-        raise ConfigurationError(f"{directory}/token is missing: mount the Secret with the control plane's credential")
     return {
         "current-context": "control-plane",
         "contexts": [{"name": "control-plane", "context": {"cluster": "control-plane", "user": "controller"}}],

@@ -82,10 +82,14 @@ class ControlPlane:
         return {key.name: obj["metadata"].get("labels", {}) for key, obj in self.clusters.cache.items()}
 
     def replica(self, cluster: str, context: ObjectKey) -> Replica | None:
-        """What a cluster has reported of a context; None too if it cannot be read (it is logged)."""
+        """What a cluster has reported of a context; None too if it cannot be read or speaks for others (it is logged)."""
         key = ObjectKey(member_namespace(cluster), cluster_replica_name(context.namespace, context.name))
         raw = self.replicas.cache.get(key)
-        return _read_replica(key, raw) if raw else None
+        replica = _read_replica(key, raw) if raw else None
+        if replica is None or all(state.site.startswith(f"{cluster}/") for state in replica.parsed.spec.sites):
+            return replica
+        _log.warning("replica ignored", replica=str(key), reason=f"a site is not in cluster {cluster}")
+        return None
 
     def operators(self, context: ObjectKey) -> list[Replica]:
         """What people propose for a context: replicas in its own namespace, of sites of the kind operator."""

@@ -1,6 +1,5 @@
 """The loop of a controller: workers take keys, reconcile them, and act on the decision that comes back."""
 
-# ruff: noqa: N818  a decision that is raised is not an error
 from __future__ import annotations
 
 import asyncio

@@ -1,6 +1,5 @@
 """What can go wrong between us and an API server, as types that a caller can tell apart."""
 
-# ruff: noqa: N818  names that read as what happened: `except Conflict`
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ MAX_SECONDS = 30.0
 """Longest wait between two attempts at a key."""
 
 
-class ShutDown(Exception):  # noqa: N818  the end, not an error
+class ShutDown(Exception):
     """The queue takes and gives nothing any more."""
 
 

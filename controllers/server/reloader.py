@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -10,9 +9,9 @@ from typing import Final
 import structlog
 from mcp.server.subscriptions import ServerEvent
 from watchfiles import Change
-from watchfiles import awatch as _awatch  # pyright: ignore[reportUnknownVariableType]
 
 from api.item import ContextType, ItemContent
+from controllers.runtime.watching import FileChanges, watch_files
 from controllers.server import volume
 from controllers.server.catalog import Catalog, changes
 from controllers.server.primitives import Primitive, primitive_of
@@ -53,29 +52,35 @@ class Reloader:
         self._publish = publish
         self._allow_python = allow_python
         self._dirty: set[str] = set()
+        self._all = False
+        """Whether every context may have changed."""
         self._wake = asyncio.Event()
         self._held: dict[str, float] = {}
 
     async def run(self) -> None:
         """Reads the volume, then every change, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch())
-            await asyncio.sleep(0)  # the watch is set in the task's first step; what was there before is read now
-            self._mark(*await asyncio.to_thread(volume.contexts, self._root))
-            self._wake.set()
+            group.create_task(
+                watch_files(
+                    self._root, self._on_files, settle_millis=SETTLE_MILLISECONDS, group_millis=GROUP_MILLISECONDS
+                )
+            )
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                if self._all:
+                    self._all = False
+                    self._dirty.update(self.contexts, await asyncio.to_thread(volume.contexts, self._root))
                 dirty, self._dirty = sorted(self._dirty), set()
                 await self._reload(dirty)
                 self.ready = True
 
-    async def _watch(self) -> None:
-        watch = _awatch(self._root, watch_filter=None, step=SETTLE_MILLISECONDS, debounce=GROUP_MILLISECONDS)
-        async with aclosing(watch):
-            async for group in watch:
-                for change, name in group:
-                    self._note(change, Path(name))
+    def _on_files(self, changes: FileChanges | None) -> None:
+        if changes is None:
+            self._all = True
+            self._wake.set()
+        for change, name in changes or ():
+            self._note(change, Path(name))
 
     def _note(self, change: Change, path: Path) -> None:
         if (context := volume.context_of(self._root, path)) is not None:

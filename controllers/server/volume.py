@@ -15,6 +15,7 @@ from core.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 """More than the files of any item need; larger ones are not read."""
+_BOOKKEEPING: Final = BOOKKEEPING.split("/")
 
 
 class Applied(Observed):
@@ -49,9 +50,9 @@ def contexts(volume: Path) -> list[str]:
 def context_of(volume: Path, path: Path) -> str | None:
     """The context that a changed path is about; None if the change is nothing to a reader."""
     match path.relative_to(volume).parts:
-        case (".mcpfed", context, file) if file in (APPLIED, INTENT):
+        case (*start, context, file) if start == _BOOKKEEPING and file in (APPLIED, INTENT):
             return context
-        case (".mcpfed", context):
+        case (*start, context) if start == _BOOKKEEPING:
             return context
         case (context, *_) if not context.startswith("."):
             return context

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from controllers.runtime.client import Api
 from controllers.runtime.kinds import NAMESPACE
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
+from tests.support.control_plane import running_plane, write_credential
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,16 @@ async def namespace(api: Api) -> str:
     name = f"test-{uuid.uuid4().hex[:12]}"
     await api.create(NAMESPACE, {"metadata": {"name": name}})
     return name
+
+
+@pytest.fixture
+def credential(apiserver: ApiServer, tmp_path: Path) -> Path:
+    """The control plane's credential as the controller's pod would have it mounted."""
+    return write_credential(apiserver, tmp_path)
+
+
+@pytest.fixture
+async def plane(api: Api, credential: Path) -> AsyncIterator[Api]:
+    """An API server with our kinds, one prepared member, and a running controller."""
+    async with running_plane(api, credential) as plane:
+        yield plane

@@ -25,7 +25,10 @@ from api.names import pod_replica_name
 from controllers.runtime.client import Api
 from controllers.runtime.kinds import CONTEXT_REPLICA, CRD, MCP_CONTEXT
 from core import canonical, clock
+from core.confirmation import CONFIRM_ANNOTATION, confirmation
+from core.directory import APPLIED, BOOKKEEPING, RESERVED
 from tests.support.apiserver import ApiServer, free_ports
+from tests.support.inotify import without_inotify
 from tests.support.proxy import proxied
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +56,7 @@ class Member:
             "POD_NAMESPACE": namespace,
             "POD_IP": "127.0.0.1",
         }
+        self.command: tuple[str, ...] = (sys.executable, "-m", "controllers.agent")
         self.process: asyncio.subprocess.Process | None = None
         self.version = 0
         self.vector: dict[str, str] = {}
@@ -60,7 +64,7 @@ class Member:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "controllers.agent", env=self.environment, stdout=log, stderr=log
+                *self.command, env=self.environment, stdout=log, stderr=log
             )
 
     async def end(self, number: signal.Signals) -> int:
@@ -91,9 +95,13 @@ class Member:
             chain_digest=canonical.digest([self.version, digests]),
             version_vector=self.vector,
         )
+        await self.store(spec)
+        return spec
+
+    async def store(self, spec: MCPContextSpec) -> None:
+        """What Karmada does."""
         metadata = {"name": CONTEXT, "namespace": self.namespace}
         await self.api.apply(MCP_CONTEXT, {"metadata": metadata, "spec": spec.wire()}, "test", force=True)
-        return spec
 
     async def replica(self) -> dict[str, Any] | None:
         return await self.api.get(CONTEXT_REPLICA, self.namespace, pod_replica_name(CONTEXT, POD))
@@ -187,7 +195,7 @@ async def test_a_revision_becomes_files_and_its_digest_is_published(member: Memb
     assert state.base_digest == spec.chain_digest
     assert state.changes == []
     assert state.problems == []
-    applied = json.loads((member.volume / ".mcpfed" / CONTEXT / "applied.json").read_text())
+    applied = json.loads((member.volume / BOOKKEEPING / CONTEXT / APPLIED).read_text())
     assert applied == {
         "context": CONTEXT,
         "contextType": "resources",
@@ -284,7 +292,7 @@ async def test_content_found_without_a_journal_yields_to_the_head_but_is_kept_as
 
     assert changes["new.txt"].base_dot is None
     assert member.texts() == {"a.txt": "head\n", "new.txt": "unknown elsewhere\n"}
-    saved = {path.name: path.read_text() for path in (member.volume / ".mcpfed/recovered").rglob("*.txt")}
+    saved = {path.name: path.read_text() for path in (member.volume / RESERVED / "recovered").rglob("*.txt")}
     assert saved == {"a.txt": "found\n", "gone.txt": "deleted elsewhere\n"}
 
 
@@ -312,10 +320,10 @@ async def test_a_withdrawn_context_is_set_aside_and_its_replica_goes(member: Mem
     await member.api.delete(MCP_CONTEXT, member.namespace, CONTEXT)
 
     await eventually(lambda: replica_is(member, lambda found: "deletionTimestamp" in found["metadata"]))
-    aside = member.volume / ".mcpfed/withdrawn" / f"{CONTEXT}-1/resources/a.txt"
+    aside = member.volume / RESERVED / "withdrawn" / f"{CONTEXT}-1/resources/a.txt"
     assert aside.read_text() == "alpha\n"
     assert not (member.volume / CONTEXT).exists()
-    assert not (member.volume / ".mcpfed" / CONTEXT / "applied.json").exists()
+    assert not (member.volume / BOOKKEEPING / CONTEXT / APPLIED).exists()
 
     await member.serve({"a.txt": "alpha\n"})
     await member.texts_when({"a.txt": "alpha\n"})
@@ -352,6 +360,68 @@ async def test_an_emptied_directory_halts_instead_of_deleting(member: Member) ->
     for path in member.directory.iterdir():
         path.rename(path.with_name(path.name.removeprefix(".")))
     assert (await member.state_when(lambda state: not state.problems)).changes == []
+
+
+async def test_a_restored_control_plane_is_handed_what_it_lost_until_it_has_it_again(member: Member) -> None:
+    old = await member.serve({"a.txt": "alpha\n"})
+    new = await member.serve({"a.txt": "alpha 2\n", "b.txt": "beta\n"})
+    await member.start()
+    await member.applied()
+
+    await member.store(old)
+    state = await member.state_when(lambda state: state.inventory is not None)
+    assert state.inventory is not None
+    assert {item.name: item.content and item.content.text for item in state.inventory.items} == {
+        "a.txt": "alpha 2\n",
+        "b.txt": "beta\n",
+    }
+    assert state.inventory.version_vector == new.version_vector
+    assert [problem.reason for problem in state.problems] == ["RecoveryNeeded"]
+    assert member.texts() == {"a.txt": "alpha 2\n", "b.txt": "beta\n"}
+
+    (member.directory / "a.txt").write_text("mine\n")
+    change = (await member.changes_when("a.txt"))["a.txt"]
+    state = await member.state()
+    assert state is not None
+    assert state.inventory is not None
+    assert [item.name for item in state.inventory.items] == ["b.txt"]
+
+    await member.serve({"a.txt": "mine\n", "b.txt": "beta\n"}, decided={change.dot.site: change.dot.hlc})
+    state = await member.applied()
+    assert (state.inventory, state.problems, state.changes) == (None, [], [])
+
+
+async def test_an_older_revision_that_is_delivered_late_makes_no_noise(member: Member) -> None:
+    old = await member.serve({"a.txt": "alpha\n"})
+    new = await member.serve({"a.txt": "alpha 2\n"})
+    await member.start()
+    await member.applied()
+    before = await member.replica()
+
+    await member.store(old)
+    await asyncio.sleep(0.2)
+    await member.store(new)
+    await asyncio.sleep(1.5)  # longer than a late delivery is borne
+
+    assert before is not None
+    assert (await member.replica() or {})["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+async def test_a_mass_deletion_is_published_only_when_a_person_has_confirmed_it(member: Member) -> None:
+    await member.serve({f"{number}.txt": "text\n" for number in range(5)})
+    await member.start()
+    await member.applied()
+    for number in range(4):
+        (member.directory / f"{number}.txt").unlink()
+    state = await member.state_when(lambda state: any(problem.reason == "Halted" for problem in state.problems))
+    assert state.changes == []
+
+    annotations = {CONFIRM_ANNOTATION: confirmation([state])}
+    name = pod_replica_name(CONTEXT, POD)
+    await member.api.patch(CONTEXT_REPLICA, member.namespace, name, {"metadata": {"annotations": annotations}})
+    changes = await member.changes_when("0.txt", "1.txt", "2.txt", "3.txt")
+    assert all(change.deleted for change in changes.values())
+    assert (await member.state_when(lambda state: not state.problems)).site == state.site
 
 
 async def test_without_an_api_server_it_goes_on_detecting_and_publishes_when_one_is_back(
@@ -412,6 +482,16 @@ async def test_a_context_created_anew_is_another_one(member: Member) -> None:
     assert (state.applied_version, state.problems) == (1, [])
 
 
+async def test_files_are_looked_at_where_they_cannot_be_watched(member: Member) -> None:
+    await member.serve({"a.txt": "alpha\n"})
+    member.command = without_inotify(*member.command)
+    await member.start()
+    await member.applied()
+    (member.directory / "a.txt").write_text("mine\n")
+    await member.changes_when("a.txt")
+    assert "fs.inotify.max_user_instances" in member.log.read_text()
+
+
 async def test_settings_that_are_missing_are_named(member: Member) -> None:
     del member.environment["POD_NAME"]
     await member.start()
@@ -449,7 +529,7 @@ async def release(member: Member, name: str) -> None:
 
 
 async def journaled(member: Member, item: str) -> bool:
-    path = member.volume / ".mcpfed" / CONTEXT / "journal.json"
+    path = member.volume / BOOKKEEPING / CONTEXT / "journal.json"
     return item in json.loads(path.read_text())["pending"]
 
 

@@ -207,6 +207,15 @@ async def test_a_replica_in_the_contexts_namespace_that_claims_to_be_a_member_ha
     assert {kind_of(cause.site) for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
 
 
+async def test_a_member_that_speaks_for_another_cluster_is_not_heard(plane: Api, namespace: str) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    await propose(plane, namespace, edit("a", "forged", 9_000, site="m2/pod#1"), site="m2/pod#1")
+    await declare(plane, namespace, {"a": "2"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    assert {kind_of(cause.site) for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
+
+
 async def test_two_sides_of_one_text_are_merged(plane: Api, namespace: str) -> None:
     text = {"name": "notes.md", "definition": {"uri": "notes://a"}, "text": "one\ntwo\nthree\nfour\nfive\n"}
     spec = {"mcpServerName": "s", "contextType": "resources", "contextPayload": {"items": [text]}}

@@ -35,6 +35,7 @@ from mcp_types import (
 from api.item import ContextType, ItemContent
 from api.names import META_DIGEST, META_VERSION
 from core.directory import File
+from tests.support.inotify import without_inotify
 from tests.support.volume import Volume, digest_of
 from tests.support.waiting import eventually
 
@@ -64,6 +65,9 @@ def tool(text: str, **definition: Any) -> ItemContent:
     return ItemContent(definition={**OBJECT, **definition}, handler=static(text))
 
 
+COMMAND = (sys.executable, "-m", "controllers.server")
+
+
 @dataclass
 class Process:
     """A running server."""
@@ -81,7 +85,9 @@ class Process:
 
 
 @asynccontextmanager
-async def running(volume: Volume, log: Path, **environment: str) -> AsyncGenerator[Process]:
+async def running(
+    volume: Volume, log: Path, command: tuple[str, ...] = COMMAND, **environment: str
+) -> AsyncGenerator[Process]:
     """A server on a free port, ready."""
     variables = {
         "PATH": os.environ["PATH"],
@@ -90,9 +96,7 @@ async def running(volume: Volume, log: Path, **environment: str) -> AsyncGenerat
         **environment,
     }
     with log.open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "controllers.server", cwd=ROOT, env=variables, stderr=stderr
-        )
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=variables, stderr=stderr)
     try:
         server = Process(await _url(log, process), process)
         await until(lambda: _ready(server.url))
@@ -421,6 +425,24 @@ async def test_an_unfinished_revision_is_read_after_a_while(volume: Volume, tmp_
 
             await until(served)
     assert "reading an unfinished revision" in (tmp_path / "log").read_text()
+
+
+async def test_changes_are_served_where_files_cannot_be_watched(volume: Volume, tmp_path: Path) -> None:
+    volume.apply("t", TOOLS, {"a": tool("a1")})
+    async with (
+        running(volume, tmp_path / "log", without_inotify(*COMMAND)) as server,
+        Client(f"{server.url}/mcp", cache=None) as client,
+    ):
+        assert text_of(await client.call_tool("a", {})) == "a1"
+        volume.apply("t", TOOLS, {"a": tool("a2")}, version=2)
+        volume.apply("new", TOOLS, {"b": tool("b1")})
+
+        async def served() -> bool:
+            names = [each.name for each in (await client.list_tools()).tools]
+            return names == ["a", "b"] and text_of(await client.call_tool("a", {})) == "a2"
+
+        await until(served)
+    assert "fs.inotify.max_user_instances" in (tmp_path / "log").read_text()
 
 
 async def test_contexts_of_one_type_are_served_together_and_the_first_wins(volume: Volume, tmp_path: Path) -> None:

@@ -93,10 +93,17 @@ def edit(item: str, text: str, millis: int, site: str = SITE, base: dict[str, An
     return {**change, "baseDot": base} if base else change
 
 
-async def propose(api: Api, namespace: str, *changes: dict[str, Any], cluster: str = "m1", applied: int = 0) -> None:
+async def propose(
+    api: Api,
+    namespace: str,
+    *changes: dict[str, Any],
+    cluster: str = "m1",
+    applied: int = 0,
+    site: str | None = None,
+) -> None:
     """What a member controller writes."""
-    site = {"site": f"{cluster}/pod#1", "pod": "pod", "appliedVersion": applied, "changes": list(changes)}
-    spec = {"context": "demo", "contextNamespace": namespace, "cluster": cluster, "sites": [site]}
+    state = {"site": site or f"{cluster}/pod#1", "pod": "pod", "appliedVersion": applied, "changes": list(changes)}
+    spec = {"context": "demo", "contextNamespace": namespace, "cluster": cluster, "sites": [state]}
     metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": member_namespace(cluster)}
     await api.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
 

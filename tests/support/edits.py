@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -80,23 +80,22 @@ def file_writer(context: Context, member: str) -> Write:
 async def editing(
     ledger: Ledger, sites: dict[str, Write], items: list[str], per_second: float = 10
 ) -> AsyncGenerator[None]:
-    """Edits at every site, at a steady rate each, for as long as the block lasts."""
+    """Edits at every site, at a steady rate each, for as long as the block lasts; a write that has begun is ended."""
+    stopped = asyncio.Event()
 
     async def keep_editing(site: str, write: Write) -> None:
         clock, random = asyncio.get_running_loop().time, Random(site)
         due = clock()
-        while True:
+        while not stopped.is_set():
             await ledger.edit(random.choice(items), write)
             due += 1 / per_second
-            await asyncio.sleep(max(due - clock(), 0))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), max(due - clock(), 0))
 
-    tasks = [asyncio.create_task(keep_editing(site, write)) for site, write in sites.items()]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        failed = [error for error in ended if isinstance(error, Exception)]
-    if failed:
-        raise failed[0]
+    async with asyncio.TaskGroup() as group:
+        for site, write in sites.items():
+            group.create_task(keep_editing(site, write))
+        try:
+            yield
+        finally:
+            stopped.set()

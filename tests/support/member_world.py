@@ -44,7 +44,7 @@ from controllers.runtime.kinds import (
 )
 from core import clock
 from tests.support.apiserver import ApiServer
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.proxy import Proxy
 
 REPOSITORY = Path(__file__).parents[2]
 SERVER, CONTEXT = "assistant", "notes"
@@ -74,8 +74,8 @@ class World:
     plane: Api
     member_server: ApiServer
     plane_server: ApiServer
-    member_line: TcpProxy
-    plane_line: TcpProxy
+    member_line: Proxy
+    plane_line: Proxy
     directory: Path
     remote: str = field(init=False)
 

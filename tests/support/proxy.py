@@ -21,6 +21,11 @@ class Proxy:
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
 
+    @property
+    def url(self) -> str:
+        """What a client has instead of the server's address."""
+        return f"https://127.0.0.1:{self.port}"
+
     def cut(self) -> None:
         """Resets every connection and every new one."""
         self._refusing = True
@@ -32,12 +37,9 @@ class Proxy:
         self._flowing.clear()
 
     def heal(self) -> None:
-        """Passes everything on again; what was cut stays cut, what was frozen is lost with its connection."""
+        """Passes everything on again; what was frozen arrives late, what was cut stays cut."""
         self._refusing = False
-        if not self._flowing.is_set():
-            for writer in self._writers:
-                writer.transport.abort()
-            self._flowing.set()
+        self._flowing.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carries one connection."""
@@ -75,5 +77,6 @@ async def proxied(target_port: int) -> AsyncGenerator[Proxy]:
         yield proxy
     finally:
         server.close()
-        proxy.cut()
         proxy.heal()
+        proxy.cut()
+        await server.wait_closed()

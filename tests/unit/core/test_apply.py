@@ -130,6 +130,25 @@ def test_a_revision_that_does_not_follow_from_the_base_is_refused() -> None:
     assert isinstance(plan(before, revision(1, {"a": "2"}, {"declared": 5}, epoch=1), now), Plan)
 
 
+def test_only_a_revision_that_the_base_has_left_behind_may_just_be_late() -> None:
+    before = applied({"a": "1"}, version=5)
+    older, fork, same = revision(4, {"a": "1"}), revision(4, {"a": "1"}, {"m2/p#1": 9}), revision(5, {"a": "other"})
+    for refused, late in ((older, True), (fork, False), (same, False)):
+        found = plan(before, refused, local({"a": "1"}))
+        assert isinstance(found, Refusal)
+        assert found.is_older is late
+
+
+def test_what_a_revision_holds_of_a_kept_item_waits_in_the_journal_until_the_item_is_brought_up() -> None:
+    edited = detect(applied({"a": "1", "b": "1"}), local({"a": "mine", "b": "mine"}), 50)
+    head = revision(2, {"a": "theirs", "b": None})
+    after = complete(edited, head, {"a", "b"})
+    assert {name: item.content for name, item in after.waiting.items()} == {"a": content("theirs"), "b": None}
+    assert {item.dot for item in after.waiting.values()} == {head.targets["a"].dot}
+    assert complete(after, head, {"b"}).waiting.keys() == {"b"}
+    assert complete(after, revision(3, {"a": "theirs", "b": "1"}), frozenset()).waiting == {}
+
+
 def test_a_payload_that_is_not_what_its_digest_says_is_refused() -> None:
     head = revision(2, {"a": "2"})
     forged = Revision.of(head.spec.model_copy(update={"digest": "sha256:" + "0" * 64}))

@@ -7,12 +7,14 @@ from api.context_replica import (
     Change,
     ContextReplicaSpec,
     ContextReplicaStatus,
+    Inventory,
     ItemOutcome,
     Outcome,
     Problem,
     SiteDecision,
     SiteState,
 )
+from api.context_revision import RevisionItem
 from api.dot import Dot
 from api.item import ItemContent
 from core import clock
@@ -33,6 +35,17 @@ def state(site: str, *at: int, version: int = 1) -> SiteState:
     return SiteState(site=site, pod=site, applied_version=version, changes=changes)
 
 
+def holding(site: str, version: int = 5, large: int = 0) -> SiteState:
+    """A site that has applied what the control plane lacks: so many items of 200 KB, and a small one."""
+    dot = Dot(site="declared", hlc=clock.encode(version))
+    texts = {"a": "x"} | {f"large-{number}": 200_000 * "x" for number in range(large)}
+    items = [
+        RevisionItem(name=name, digest=DIGEST, content=ItemContent(text=text), dot=dot) for name, text in texts.items()
+    ]
+    lost = Inventory(epoch=0, version=version, chain_digest=DIGEST, version_vector={"declared": dot.hlc}, items=items)
+    return state(site, version=version).model_copy(update={"inventory": lost})
+
+
 def replica(*states: SiteState) -> ContextReplicaSpec:
     return ContextReplicaSpec(context="notes", sites=list(states))
 
@@ -40,7 +53,9 @@ def replica(*states: SiteState) -> ContextReplicaSpec:
 @st.composite
 def states_of(draw: st.DrawFn, *sites: str) -> SiteState:
     at = draw(st.sets(st.integers(1, 6), max_size=3))
-    return state(draw(st.sampled_from(sites)), *sorted(at), version=draw(st.integers(0, 3)))
+    found = state(draw(st.sampled_from(sites)), *sorted(at), version=draw(st.integers(0, 3)))
+    lost = draw(st.none() | st.integers(1, 3))
+    return found.model_copy(update={"inventory": holding(found.site, lost).inventory}) if lost else found
 
 
 replicas = st.lists(states_of(*SITES, "west/pod-0#00000000"), max_size=2, unique_by=lambda one: one.site).map(
@@ -112,6 +127,33 @@ def test_a_gone_pods_site_stays_until_all_its_changes_are_decided_and_then_goes(
     half, whole = {gone.site: clock.encode(1)}, {gone.site: clock.encode(2)}
     assert collect(PLACE, half, [], replica(gone)).sites == [gone]
     assert collect(PLACE, whole, [], replica(gone)).sites == []
+
+
+def test_what_a_gone_pod_held_and_the_control_plane_lost_stays_until_a_revision_has_it() -> None:
+    gone = holding(SITES[0])
+    assert collect(PLACE, {"declared": clock.encode(4)}, [], replica(gone)).sites == [gone]
+    assert collect(PLACE, {"declared": clock.encode(5)}, [], replica(gone)).sites == []
+
+
+def test_a_pods_replica_is_held_while_the_control_plane_lacks_its_inventory() -> None:
+    pod = replica(holding(SITES[0]))
+    assert not releasable(PLACE, {}, pod, None)
+    assert not releasable(PLACE, {}, pod, replica(holding(SITES[0], version=4)))
+    assert releasable(PLACE, {}, pod, replica(holding(SITES[0])))
+    assert releasable(PLACE, {"declared": clock.encode(5)}, pod, None)
+
+
+def test_of_inventories_too_large_for_one_object_the_newest_is_told_and_the_other_pod_waits() -> None:
+    old, new = holding(SITES[0], 4, large=2), holding(SITES[1], 5, large=2)
+    collected = collect(PLACE, {}, [replica(old), replica(new)], None)
+    assert [bool(one.inventory) for one in collected.sites] == [False, True]
+    assert not releasable(PLACE, {}, replica(old), collected)
+    assert releasable(PLACE, {}, replica(new), collected)
+
+
+def test_an_inventory_that_alone_is_large_is_told() -> None:
+    one = holding(SITES[0], large=5)
+    assert collect(PLACE, {}, [replica(one)], None).sites == [one]
 
 
 def test_sites_of_other_clusters_are_left_out_even_if_their_name_begins_alike() -> None:

@@ -11,7 +11,7 @@ from api.dot import Dot
 from api.item import ContextType, ItemContent
 from core import clock
 from core.canonical import content_digest
-from core.detect import Local, detect, is_emptied, withhold
+from core.detect import Local, detect, mass_deletion, withhold
 from core.journal import Held, Journal
 
 SITE = "m1/pod-0#00000001"
@@ -109,18 +109,25 @@ def test_what_the_control_plane_sent_is_not_withheld_whatever_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "emptied"),
+    ("before", "now", "vanished"),
     [
-        pytest.param(journal(a="1", b="1"), local(), True, id="two vanish"),
-        pytest.param(journal(a="1"), local(), False, id="the only one is deleted"),
-        pytest.param(journal({"b": None}, a="1", b="1"), local(), False, id="one after the other"),
-        pytest.param(journal(a="1", b="1"), local(a="1"), False, id="one is left"),
-        pytest.param(journal(a="1", b="1"), Local({}, {}, frozenset({"a"})), False, id="an unreadable one is left"),
-        pytest.param(journal(a=None, b=None), local(), False, id="there was nothing"),
+        pytest.param(journal(a="1", b="1"), local(), "ab", id="all of two"),
+        pytest.param(journal(a="1", b="1", c="1", d="1", e="1"), local(a="1", b="1"), "cde", id="three of five"),
+        pytest.param(journal({"e": "1"}, a="1", b="1", c="1", d="1"), local(a="1", b="1"), "cde", id="one not decided"),
+        pytest.param(journal(a="1"), local(), "", id="the only one"),
+        pytest.param(journal({"b": None}, a="1", b="1"), local(), "", id="one after the other"),
+        pytest.param(journal(a="1", b="1"), local(a="1"), "", id="one of two"),
+        pytest.param(journal(a="1", b="1", c="1"), local(a="1"), "", id="two of three"),
+        pytest.param(journal(a="1", b="1", c="1", d="1", e="1", f="1"), local(a="1", b="1", c="1"), "", id="half"),
+        pytest.param(journal(a="1", b="1"), Local({}, {}, frozenset({"a"})), "", id="one became unreadable"),
+        pytest.param(journal(a="1", b="1"), local(c="1", d="1"), "", id="two renamed"),
+        pytest.param(journal(a=None, b=None), local(), "", id="there was nothing"),
     ],
 )
-def test_items_that_vanish_together_are_a_lost_volume(before: Journal, now: Local, emptied: bool) -> None:
-    assert is_emptied(before, now) is emptied
+def test_too_many_items_that_vanish_at_once_are_not_taken_for_deleted(
+    before: Journal, now: Local, vanished: str
+) -> None:
+    assert "".join(mass_deletion(before, now)) == vanished
 
 
 texts = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123"))

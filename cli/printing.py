@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.problem import Problem
+
 OUT_OF_SYNC: Final = 1
 """Exit code: out of sync, or a difference was found."""
 ERROR: Final = 2
@@ -40,15 +42,17 @@ def print_json(value: Any) -> None:
 
 def print_lines(lines: Iterable[str]) -> None:
     """Text as it is, one line each, however long."""
+    target = console()
     for line in lines:
-        console().print(Text(printable(line)), soft_wrap=True)
+        target.print(Text(printable(line)), soft_wrap=True)
 
 
 def print_diff(lines: Iterable[str]) -> None:
     """A unified diff, in colour on a terminal."""
+    target = console()
     for line in lines:
         style = next((style for start, style in _DIFF_STYLES if line.startswith(start)), "")
-        console().print(Text(printable(line), style=style), soft_wrap=True)
+        target.print(Text(printable(line), style=style), soft_wrap=True)
 
 
 def print_bytes(data: bytes) -> None:
@@ -62,14 +66,28 @@ def print_bytes(data: bytes) -> None:
         print_lines([f"({len(data)} bytes, not text; redirect the output into a file)"])
 
 
+def ask(command: str, question: str, *, yes: bool) -> None:
+    """Returns if a person agrees, or has done so with --yes.
+
+    Raises:
+        Problem: not agreed, or nobody is there to be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Problem(f"{command}: nobody can be asked here; add --yes")
+    if not typer.confirm(question, err=True):
+        raise Problem(f"{command}: not confirmed, nothing was changed")
+
+
 def note(message: str) -> None:
     """A line about the course of a command, on stderr."""
     typer.echo(printable(message), err=True)
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which could move a terminal's cursor or forge its output; tabs stay."""
-    return "".join(c if c == "\t" or (c.isprintable() or c == " ") else f"\\x{ord(c):02x}" for c in text)
+    """Text without control characters, which could move a terminal's cursor or forge its output."""
+    return "".join(c if c.isprintable() or c in "\t\n" else f"\\x{ord(c):02x}" for c in text)
 
 
 def short(digest: str) -> str:

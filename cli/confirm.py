@@ -1,0 +1,77 @@
+"""`mcpfed confirm`: a person's word that what halted a cluster, such as many items gone at once, is meant."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from api.condition import HALTED
+from api.context_replica import ContextReplica, SiteState
+from api.names import cluster_replica_name, member_namespace
+from cli import contexts, printing
+from cli.control_plane import connect
+from cli.options import (
+    ContextArgument,
+    KubeconfigContextOption,
+    KubeconfigOption,
+    NamespaceOption,
+    Output,
+    OutputOption,
+    YesOption,
+)
+from cli.problem import Problem
+from cli.proposal import OPERATOR_MANAGER
+from controllers.runtime.client import Api
+from controllers.runtime.kinds import CONTEXT_REPLICA, ObjectKey
+from core.confirmation import CONFIRM_ANNOTATION, confirmation, is_confirmable
+
+
+def confirm(
+    context: ContextArgument,
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER", help="The cluster that has halted.", show_default=False)],
+    yes: YesOption = False,
+    namespace: NamespaceOption = None,
+    output: OutputOption = Output.TABLE,
+    kubeconfig: KubeconfigOption = None,
+    kubeconfig_context: KubeconfigContextOption = None,
+) -> None:
+    """Let a halted cluster publish what it holds now; later changes are not covered."""
+
+    async def run() -> None:
+        async with await connect(kubeconfig, kubeconfig_context) as api:
+            found = await contexts.find(api, context, namespace)
+            name = cluster_replica_name(found.metadata.namespace, found.metadata.name)
+            key = ObjectKey(member_namespace(cluster), name)
+            halted = await _halted(api, key, f"{contexts.full_name(found)} in cluster {cluster}")
+            for line in _explanations(halted):
+                printing.note(line)
+            printing.ask("confirm", "Publish what it holds now, deletions included?", yes=yes)
+            patch = {"metadata": {"annotations": {CONFIRM_ANNOTATION: confirmation(halted)}}}
+            await api.patch(CONTEXT_REPLICA, *key, patch, field_manager=OPERATOR_MANAGER)
+        _print(contexts.full_name(found), cluster, [state.site for state in halted], output)
+
+    asyncio.run(run())
+
+
+async def _halted(api: Api, key: ObjectKey, where: str) -> list[SiteState]:
+    """The sites that have halted and say what they would publish."""
+    raw = await api.get(CONTEXT_REPLICA, *key)
+    if raw is None:
+        raise Problem(f"{where} has reported nothing: `mcpfed status` says why")
+    sites = ContextReplica.parse(raw).spec.sites
+    halted = [state for state in sites if is_confirmable(state)]
+    if not halted:
+        blind = [line for state in sites for line in _explanations([state])]
+        raise Problem(f"{where} {f'cannot be confirmed: {blind[0]}' if blind else 'has not halted'}")
+    return halted
+
+
+def _explanations(states: list[SiteState]) -> list[str]:
+    return [f"{state.site}: {p.message}" for state in states for p in state.problems if p.reason == HALTED]
+
+
+def _print(context: str, cluster: str, sites: list[str], form: Output) -> None:
+    if form is Output.JSON:
+        printing.print_json({"context": context, "cluster": cluster, "confirmed": sites})
+    else:
+        printing.print_lines([f"{context}: confirmed what {', '.join(sites)} would publish"])

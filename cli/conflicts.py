@@ -1,0 +1,103 @@
+"""`mcpfed conflicts`: changes that did not see each other, which was kept and which was lost."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from api.federated_context import FederatedContext
+from api.item import ItemContent
+from cli import contexts, printing
+from cli.control_plane import connect
+from cli.options import (
+    KubeconfigContextOption,
+    KubeconfigOption,
+    NamespaceOption,
+    Output,
+    OutputOption,
+)
+from controllers.runtime.kinds import FEDERATED_CONTEXT
+from core.canonical import size
+from core.difference import Difference, unified
+from core.history import Conflict, ConflictState
+from core.history import conflicts as on_record
+from core.resolution import dot_text
+
+OptionalContextArgument = Annotated[
+    str | None, typer.Argument(metavar="[CONTEXT]", help="Only this one, with both contents compared.")
+]
+STYLES = {ConflictState.OPEN: "red", ConflictState.RESOLVED: "green"}
+HEADER = ("CONTEXT", "ITEM", "VERSION", "TIME", "STATE", "POLICY", "KEPT", "LOST", "LOST CONTENT")
+
+
+def conflicts(
+    context: OptionalContextArgument = None,
+    namespace: NamespaceOption = None,
+    output: OutputOption = Output.TABLE,
+    kubeconfig: KubeconfigOption = None,
+    kubeconfig_context: KubeconfigContextOption = None,
+) -> None:
+    """Conflicts in the retained history. Exit code 1 if one is open."""
+    subjects = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    found = [(subject.name, conflict) for subject in subjects for conflict in on_record(subject.history)]
+    if output is Output.JSON:
+        printing.print_json({"conflicts": [_as_json(name, conflict) for name, conflict in found]})
+    elif not found:
+        printing.note("no conflict on record")
+    else:
+        printing.console().print(printing.table(HEADER, [_row(name, conflict) for name, conflict in found]))
+        if context is not None:
+            for _, conflict in found:
+                printing.print_diff(_contents(conflict))
+    if any(conflict.state is ConflictState.OPEN for _, conflict in found):
+        raise typer.Exit(printing.OUT_OF_SYNC)
+
+
+async def _read(
+    given: str | None, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None
+) -> list[contexts.Subject]:
+    async with await connect(kubeconfig, kubeconfig_context) as api:
+        if given is not None:
+            return [await contexts.read(api, given, namespace)]
+        listed = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, namespace)]
+        return [await contexts.subject_of(api, context) for context in listed]
+
+
+def _row(name: str, conflict: Conflict) -> list[str | Text]:
+    record = conflict.record
+    return [
+        name,
+        record.item,
+        str(conflict.version),
+        conflict.timestamp,
+        Text(conflict.state, style=STYLES.get(conflict.state, "")),
+        record.policy,
+        dot_text(record.kept),
+        dot_text(record.lost.dot),
+        f"{size(record.lost.content.wire())} bytes" if record.lost.content else "a deletion",
+    ]
+
+
+def _contents(conflict: Conflict) -> list[str]:
+    """From what was kept to what was lost."""
+    kept, lost = _kept(conflict), conflict.record.lost.content
+    return unified(Difference(conflict.record.item, kept, lost), "kept", "lost")
+
+
+def _kept(conflict: Conflict) -> ItemContent | None:
+    return conflict.kept.content if conflict.kept else None
+
+
+def _as_json(name: str, conflict: Conflict) -> dict[str, Any]:
+    kept = _kept(conflict)
+    return {
+        "context": name,
+        "version": conflict.version,
+        "timestamp": conflict.timestamp,
+        "state": conflict.state,
+        **conflict.record.wire(),
+        "lostDot": dot_text(conflict.record.lost.dot),
+        "keptContent": kept.wire() if kept else None,
+    }
