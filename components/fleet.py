@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from api.names import SYSTEM_NAMESPACE, member_namespace
+from api.names import DECLARED_SITE, MERGE_SITE, OPERATOR_SITE, SYSTEM_NAMESPACE, member_namespace
 from components.component import Component
 from components.kubeconfig import ClusterAddress, cluster_address
 from components.registration import Member, register_member, registration_namespace
@@ -112,10 +112,8 @@ def check_member_name(name: str) -> None:
         raise ValueError(
             f"member {name!r}: a name has at most 48 of a-z, 0-9 and -, and starts and ends with a letter or digit"
         )
-    if member_namespace(name) == SYSTEM_NAMESPACE:
-        raise ValueError(
-            f"member {name!r}: {SYSTEM_NAMESPACE} is the namespace of the controllers; choose another name"
-        )
+    if member_namespace(name) == SYSTEM_NAMESPACE or name in (DECLARED_SITE, MERGE_SITE, OPERATOR_SITE):
+        raise ValueError(f"member {name!r}: the controllers use this name for themselves; choose another name")
 
 
 def _access(name: str, member: MemberArgs) -> ClusterArgs:
