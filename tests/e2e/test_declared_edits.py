@@ -44,7 +44,8 @@ async def test_the_status_tells_version_time_and_digest_and_waits_for_the_slowes
         await context.declare([tool(f"{context.name}-hello", "Hello")])
         await context.settled()
         before = context.status
-        assert (before.phase, before.applied, before.last_writer) == (Phase.APPLIED, "2/2", "declared")
+        assert (before.phase, before.applied) == (Phase.APPLIED, "2/2")
+        assert (before.last_writer or "").partition("#")[0] == "declared"
 
         slow = fleet.container(fleet.members[1], "controllers.agent")
         assert slow is not None

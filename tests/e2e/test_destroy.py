@@ -24,6 +24,9 @@ async def test_nothing_is_left_behind(fleet: LocalFleet) -> None:
     state = json.loads(exported[exported.index("{") : exported.rindex("}") + 1])
     assert state["deployment"].get("resources", []) == []
 
+    for member in fleet.members:
+        assert fleet.container(member, "controllers.agent") is None
+        assert fleet.container(member, "controllers.server") is None
     for cluster in fleet.state.clusters:
         async with await fleet.api(cluster) as api:
             names = {each["metadata"]["name"] for each in await api.list(NAMESPACE)}
