@@ -16,6 +16,7 @@ def test_a_name_that_karmada_would_refuse_is_refused_at_once(name: str) -> None:
         check_member_name(name)
 
 
-def test_a_member_cannot_take_the_controllers_namespace() -> None:
-    with pytest.raises(ValueError, match="mcpfed-system"):
-        check_member_name("system")
+def test_a_member_cannot_take_a_name_that_the_controllers_use() -> None:
+    for name in ("system", "declared", "merge", "operator"):
+        with pytest.raises(ValueError, match="controllers use this name"):
+            check_member_name(name)
