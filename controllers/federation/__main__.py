@@ -11,6 +11,7 @@ from api.names import HEARTBEAT_SECONDS, READY_LABEL
 from controllers.federation.contexts import ContextReconciler
 from controllers.federation.members import MemberReconciler
 from controllers.federation.observation import ControlPlane, binding_key, context_key, failures, utc_now
+from controllers.federation.reports import ContextReporter
 from controllers.federation.revision_log import context_of
 from controllers.runtime.client import Api
 from controllers.runtime.controller import Controller
@@ -39,19 +40,27 @@ async def main(stop: asyncio.Event) -> None:
         plane = ControlPlane(api)
         for reflector in plane.reflectors:
             telemetry.ready_when(reflector.kind.plural, reflector.synced.is_set)
-        contexts = Controller("contexts", ContextReconciler(plane, utc_now, lambda: secrets.token_hex(4)).reconcile)
+        reports = Controller("reports", ContextReporter(plane, utc_now).reconcile)
+        reconciler = ContextReconciler(plane, reports.queue.add, utc_now, lambda: secrets.token_hex(4))
+        contexts = Controller("contexts", reconciler.reconcile)
         members = Controller("members", MemberReconciler(plane, endpoint, authority, utc_now).reconcile, workers=1)
         following = [reflector.run() for reflector in plane.reflectors]
-        await run_until(stop, *following, _control(plane, contexts, members))
+        await run_until(stop, *following, _control(plane, contexts, members, reports))
 
 
-async def _control(plane: ControlPlane, contexts: Controller[ObjectKey], members: Controller[ObjectKey]) -> None:
+async def _control(
+    plane: ControlPlane,
+    contexts: Controller[ObjectKey],
+    members: Controller[ObjectKey],
+    reports: Controller[ObjectKey],
+) -> None:
     """Starts the controllers once the caches are whole: a half-known control plane decides wrongly."""
     await asyncio.gather(*(reflector.synced.wait() for reflector in plane.reflectors))
     _subscribe(plane, contexts, members)
     async with asyncio.TaskGroup() as group:
         group.create_task(contexts.run())
         group.create_task(members.run())
+        group.create_task(reports.run())
         group.create_task(_watch_silence(plane, contexts))
 
 

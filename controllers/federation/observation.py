@@ -47,6 +47,11 @@ class Replica:
     key: ObjectKey
     parsed: ContextReplica
 
+    @property
+    def cluster(self) -> str:
+        """The cluster that it is of; empty for a person's."""
+        return self.parsed.spec.cluster or ""
+
 
 class ControlPlane:
     """Reflectors of all that the reconcilers read."""
@@ -62,6 +67,8 @@ class ControlPlane:
         self.heartbeats = Reflector(api, LEASE, field_selector=f"metadata.name={MEMBER_HEARTBEAT}")
         self.bindings = Reflector(api, RESOURCE_BINDING)
         self.log = RevisionLog(self.revisions)
+        self.held_back: dict[ObjectKey, Mapping[str, tuple[str, ...]]] = {}
+        """By context and cluster: items whose changes the last commit could not take in."""
 
     @property
     def reflectors(self) -> tuple[Reflector, ...]:
@@ -82,7 +89,7 @@ class ControlPlane:
         return {key.name: obj["metadata"].get("labels", {}) for key, obj in self.clusters.cache.items()}
 
     def replica(self, cluster: str, context: ObjectKey) -> Replica | None:
-        """What a cluster has reported of a context; None too if it cannot be read or speaks for others (it is logged)."""
+        """What a cluster has reported of a context; None too if it cannot be read or speaks for others."""
         key = ObjectKey(member_namespace(cluster), cluster_replica_name(context.namespace, context.name))
         raw = self.replicas.cache.get(key)
         replica = _read_replica(key, raw) if raw else None

@@ -42,8 +42,12 @@ class Oracle:
     promised: set[Name] = field(default_factory=set[Name])
     """Changes that a member's API server has stored: their pod may die."""
     losers: set[int] = field(default_factory=set[int])
-    same: dict[int, int] = field(default_factory=dict[int, int])
-    """An event → one with the same content that stands for it."""
+    merged: set[int] = field(default_factory=set[int])
+    """What the control plane made of several edits."""
+    unsure: set[int] = field(default_factory=set[int])
+    """Edits of which the agent cannot know what their writer saw: in the middle of a write, or before a journal."""
+    same: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+    """Events with the same content, of which the protocol keeps one for all."""
 
     def event(self, item: str, text: str | None, writer: str, seen: Iterable[int]) -> int:
         """A new event whose writer saw what those events had made."""
@@ -63,16 +67,23 @@ class Oracle:
         )
         self.by_dot[name_of(dot)] = event
 
-    def stands_for(self, event: int, other: int) -> None:
-        """`event` has the same content as `other`, which is kept in its place."""
-        if event != other and self.representative(other) != event:
-            self.same.setdefault(event, other)
+    def equate(self, event: int, other: int) -> None:
+        """Both have the same content: the protocol may keep either for both."""
+        if event != other:
+            both = self.same.get(event, {event}) | self.same.get(other, {other})
+            self.same.update(dict.fromkeys(both, both))
 
-    def representative(self, event: int) -> int:
-        """The event that stands for this one in the end."""
-        while event in self.same:
-            event = self.same[event]
-        return event
+    def equals(self, event: int) -> set[int]:
+        """The event, and those that it was equated with."""
+        return self.same.get(event, {event})
+
+    def forget(self, processed: frozenset[Name]) -> None:
+        """The store is as it was when it had taken in only these changes; it may declare again what it has lost."""
+        lost = self.processed - processed
+        for event in {self.by_dot[dot] for dot in lost if dot in self.by_dot}:
+            if self.events[event].writer == "declared":
+                del self.dots_of[event]
+        self.processed = set(processed)
 
     def take_in(self, dot: Dot) -> None:
         """A revision has decided the change."""

@@ -20,7 +20,7 @@ class Invariant(StrEnum):
     I12_NO_STALE_AS_NEW = "old content is never given a new dot"
 
 
-class Violation(AssertionError):  # noqa: N818  a breach is what is looked for
+class Violation(AssertionError):
     """An invariant does not hold."""
 
     def __init__(self, invariant: Invariant, what: str) -> None:

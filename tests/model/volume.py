@@ -1,11 +1,12 @@
 """A pod's volume in memory: stands in for the agent's tree, records and scanner, with a crash before any write."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock, patch
+from unittest.mock import patch
 
 from api.item import ContextType, ItemContent
 from controllers.agent.scan import Scan
@@ -42,6 +43,9 @@ class Disk:
     interruption: tuple[int, Callable[[], None]] | None = None
     """Reads of files until somebody edits in the middle of the agent's work, and that edit."""
 
+    _scan: Scan | None = None
+    """What the directory holds; None since a file changed."""
+
     def __truediv__(self, name: str) -> "Disk":
         return self
 
@@ -66,15 +70,38 @@ class Disk:
         for path in [path for path in self.files if _item(self.context_type, path) == item]:
             del self.files[path]
         if text is not None:
-            self.files.update(rendered(self.context_type, item, text))
+            self.files.update(rendered(self.context_type, item, content(self.context_type, item, text)))
+        self._scan = None
+
+    def set(self, path: str, file: File | None) -> None:
+        """What the agent does: one file, which it removes if it is None."""
+        self.step()
+        self.on_replace(self, _item(self.context_type, path))
+        self._scan = None
+        if file is None:
+            self.files.pop(path, None)
+        else:
+            self.files[path] = file
 
     def text(self, item: str) -> str | None:
         """What the item says now."""
         content = self.scan().local.contents.get(item)
         return content.text if content else None
 
+    def is_nearly_empty(self) -> bool:
+        """Whether one item less would look like a lost volume: the agent halts then, and waits for a person."""
+        journal = self.journal
+        names = {*journal.held, *journal.pending} if journal else set[str]()
+        expected = [name for name in names if journal and journal.expected(name)]
+        return len(expected) > 1 and 2 * (len(self.scan().local.digests) - 1) < len(expected)
+
     def scan(self) -> Scan:
         """What the directory holds."""
+        if self._scan is None:
+            self._scan = self._read_all()
+        return self._scan
+
+    def _read_all(self) -> Scan:
         by_item: dict[str, dict[str, File]] = {}
         for path, file in self.files.items():
             by_item.setdefault(_item(self.context_type, path), {})[path] = file
@@ -101,15 +128,11 @@ class MemoryTree:
         self.disk.interrupt()
         return self.disk.files.get(path)
 
-    def replace(self, staged: str, path: str) -> None:
-        self.disk.step()
-        self.disk.on_replace(self.disk, _item(self.disk.context_type, path))
-        self.disk.files[path] = self.disk.staged.pop(staged)
+    def replace(self, staged: "Place", path: str) -> None:
+        self.disk.set(path, self.disk.staged[staged[1]])
 
     def remove(self, path: str) -> None:
-        self.disk.step()
-        self.disk.on_replace(self.disk, _item(self.disk.context_type, path))
-        self.disk.files.pop(path, None)
+        self.disk.set(path, None)
 
 
 class MemoryRecords:
@@ -148,13 +171,16 @@ class MemoryRecords:
         self.disk.rescued.add(self.disk.tags[_item(self.disk.context_type, path)])
 
 
+Place = tuple[Disk, str]
+
+
 @dataclass(frozen=True)
 class Stage:
     """Where new files wait for their rename."""
 
     disk: Disk
 
-    def __truediv__(self, name: str) -> tuple[Disk, str]:
+    def __truediv__(self, name: str) -> Place:
         return (self.disk, name)
 
 
@@ -168,18 +194,36 @@ class MemoryScanner:
         return self._disk.scan()
 
 
-def _stage(place: tuple[Disk, str], data: bytes, mode: int) -> None:
+def _stage(place: Place, data: bytes, mode: int) -> None:
     disk, name = place
     disk.step()
     disk.staged[name] = File(data, bool(mode & 0o100))
 
 
 @contextmanager
-def volumes_in_memory() -> Iterator[None]:
+def volumes_in_memory() -> Generator[None]:
     """The agent's Holding works on Disks instead of paths."""
     doubles: dict[str, Any] = {"Tree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
-    with patch.multiple("controllers.agent.holding", durable=SimpleNamespace(stage=_stage), _log=MagicMock(), **doubles):
+    silent = SimpleNamespace(info=_ignore, warning=_ignore, error=_ignore)
+    durable = SimpleNamespace(stage=_stage)
+    with (
+        patch.multiple("controllers.agent.holding", durable=durable, _log=silent, **doubles),
+        patch("core.canonical.rfc8785", SimpleNamespace(dumps=canonical_json)),
+        patch("core.intent.render", rendered),
+    ):
         yield
+
+
+def _ignore(*_: object, **__: object) -> None:
+    pass
+
+
+def canonical_json(value: object) -> bytes:
+    """RFC 8785 of what occurs here, whole numbers and text of ASCII, at the speed that many runs need."""
+    return _encode(value).encode()
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 @dataclass(frozen=True)
@@ -191,25 +235,26 @@ class _Scanned:
 
 _CACHE_LIMIT = 20_000
 _scans: dict[tuple[tuple[str, bytes], ...], _Scanned] = {}
-_renderings: dict[tuple[ContextType, str, str], dict[str, File]] = {}
+_renderings: dict[tuple[ContextType, str, str, str], dict[str, File]] = {}
 _items: dict[tuple[ContextType, str], str] = {}
 
 
-def content(context_type: ContextType, text: str) -> ItemContent:
+def content(context_type: ContextType, item: str, text: str) -> ItemContent:
     """An item that says a text: one file for an MCP resource, two for a tool."""
     if context_type is ContextType.RESOURCES:
-        return ItemContent(text=text)
+        return ItemContent(definition={"uri": f"resource:///{item}", "name": item, "mimeType": "text/plain"}, text=text)
     first = text.splitlines()[0]
-    return ItemContent(definition={"description": first}, handler={"python": {"entrypoint": "run"}}, text=text)
+    definition = {"description": first, "inputSchema": {"type": "object"}}
+    return ItemContent(definition=definition, handler={"python": {"entrypoint": "run"}}, text=text)
 
 
-def rendered(context_type: ContextType, item: str, text: str) -> dict[str, File]:
-    """The files of an item that says a text."""
-    key = (context_type, item, text)
+def rendered(context_type: ContextType, item: str, held: ItemContent) -> dict[str, File]:
+    """core.directory.render, which need not be computed anew for the same content."""
+    key = (context_type, item, held.text or "", held.definition.get("description", ""))
     if key not in _renderings:
         if len(_renderings) > _CACHE_LIMIT:
             _renderings.clear()
-        _renderings[key] = render(context_type, item, content(context_type, text))
+        _renderings[key] = render(context_type, item, held)
     return _renderings[key]
 
 

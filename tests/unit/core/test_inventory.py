@@ -1,12 +1,17 @@
 """inventory: a site hands over what it holds of its base, and nothing that it has changed or cannot read."""
 
-from api.context_replica import Inventory
+from api.context_replica import Change, Inventory
+from api.context_revision import Declared
 from core import canonical
 from core.apply import complete, join
+from core.commit import next_revision
 from core.detect import detect
 from core.inventory import inventory
+from core.merge import Merger
+from core.recover import recover
 from core.site_state import site_state
 from tests.unit.core.test_apply import SITE, Texts, applied, content, local, revision
+from tests.unit.core.test_member_protocol import FEDERATED, Federation, Member
 
 
 def held(found: Inventory | None) -> dict[str, str | None]:
@@ -58,3 +63,39 @@ def test_an_inventory_takes_its_part_of_what_can_be_told_at_a_time() -> None:
     edited = detect(applied({**base}), now, 50)
     assert len(site_state(edited, "p", now, []).changes) == 2
     assert len(site_state(edited, "p", now, [], inventory(edited, now)).changes) == 1
+
+
+def test_a_restored_control_plane_gets_back_another_members_edit_that_an_own_one_kept_from_being_applied() -> None:
+    federation = Federation()
+    federation.declare()
+    first, other = federation.members["m1"], federation.members["m2"]
+    for member in (first, other):
+        member.apply(federation.revision(), 10, None)
+    other.local["a"] = "theirs"
+    other.detect(20)
+    federation.commit([*pending(other)], 30)
+    first.local["a"] = "mine"
+    first.apply(federation.revision(), 40, None)
+    assert first.journal is not None
+    assert first.journal.waiting.keys() == {"a"}
+
+    del federation.revisions[1:]  # the store is restored, and the other member is gone
+    lost = inventory(first.journal, first.seen())
+    assert lost is not None
+    head = federation.revisions[-1]
+    recovery = recover(federation.revisions, lost, FEDERATED.spec, Merger("again", 50))
+    assert recovery is not None
+    federation.revisions.append(next_revision("c", head, recovery.merged, Declared(), 50, recovery.number))
+    assert [item.content.text for item in federation.revisions[-1].items if item.content] == ["theirs"]
+
+    first.apply(federation.revision(), 60, None)
+    federation.commit([*pending(first)], 70)
+    (record,) = federation.revisions[-1].conflicts
+    assert record.lost.content is not None
+    assert record.lost.content.text == "theirs"
+    first.apply(federation.revision(), 80, None)
+    assert (first.local, pending(first)) == ({"a": "mine"}, [])
+
+
+def pending(member: Member) -> list[Change]:
+    return list(member.journal.pending.values()) if member.journal else []

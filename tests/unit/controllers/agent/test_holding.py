@@ -18,6 +18,8 @@ from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from controllers.agent.holding import Holding, Origin
 from core import canonical, clock
 from core.apply import Revision
+from core.confirmation import confirmation
+from core.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
 
 CONTEXT = "ctx"
 Items = dict[str, ItemContent | None]
@@ -160,8 +162,8 @@ def test_a_crash_at_any_write_of_a_revision_is_harmless(tmp_path: Path, monkeypa
         assert pod.wake().changes == []
         assert pod.wake(revision(2, SECOND)).changes == []
         assert pod.files() == wanted
-        assert not (pod.volume / ".mcpfed" / CONTEXT / "intent.json").exists()
-        assert json.loads((pod.volume / ".mcpfed" / CONTEXT / "applied.json").read_text())["version"] == 2
+        assert not (pod.volume / BOOKKEEPING / CONTEXT / INTENT).exists()
+        assert json.loads((pod.volume / BOOKKEEPING / CONTEXT / APPLIED).read_text())["version"] == 2
 
 
 def test_edits_around_a_crash_are_neither_lost_nor_taken_for_older_ones(
@@ -209,7 +211,7 @@ def test_a_crash_at_any_write_of_a_join_is_harmless(tmp_path: Path, monkeypatch:
         assert set(pod.changes()) == {"new"}
         (pod.tools / "new.json").unlink()
         assert pod.files() == settled(pod.volume)
-        recovered = {path.name for path in (pod.volume / ".mcpfed/recovered").rglob("*.json")}
+        recovered = {path.name for path in (pod.volume / RESERVED / "recovered").rglob("*.json")}
         assert recovered == {"a.json", "b.json"}
 
 
@@ -224,8 +226,8 @@ def test_a_crash_at_any_write_of_a_withdrawal_is_harmless(tmp_path: Path, monkey
     for pod in crashes(applied, monkeypatch, lambda pod: pod.holding.withdraw()):
         pod.holding.withdraw()
         assert not (pod.volume / CONTEXT).exists()
-        assert not (pod.volume / ".mcpfed" / CONTEXT / "applied.json").exists()
-        aside = [path.name for path in (pod.volume / ".mcpfed/withdrawn").glob("*/tools/a.py")]
+        assert not (pod.volume / BOOKKEEPING / CONTEXT / APPLIED).exists()
+        aside = [path.name for path in (pod.volume / RESERVED / "withdrawn").glob("*/tools/a.py")]
         assert aside == ["a.py"]
 
 
@@ -294,6 +296,89 @@ def test_a_refused_revision_is_reported_and_nothing_is_written(pod: Pod) -> None
     assert pod.wake(revision(3, SECOND)).problems == []
 
 
+def test_an_inventory_is_published_until_a_revision_has_all_that_was_applied(pod: Pod) -> None:
+    pod.wake(revision(5, SECOND))
+    state = pod.wake(revision(4, FIRST))
+    assert state.inventory is not None
+    held = {item.name: item.content for item in state.inventory.items}
+    assert held == SECOND
+    assert (state.inventory.version, state.inventory.chain_digest) == (5, state.base_digest)
+
+    (pod.tools / "a.py").write_text("A = 'mine'\n")
+    state = pod.wake(revision(4, FIRST))
+    assert set(pod.changes()) == {"a"}
+    assert state.inventory is not None
+    assert "a" not in {item.name for item in state.inventory.items}
+    pod.restart()
+    assert pod.wake(revision(4, FIRST)) == state
+
+    state = pod.wake(revision(6, SECOND, {state.site: pod.changes()["a"].dot.hlc}))
+    assert (state.inventory, state.problems, state.changes) == (None, [], [])
+
+
+def test_an_older_revision_that_may_just_be_late_is_let_pass(pod: Pod) -> None:
+    state = pod.wake(revision(5, SECOND))
+    assert pod.holding.apply(revision(4, FIRST), is_newest=False) is None
+    assert pod.holding.awaits_newer
+    assert pod.holding.detect() == state
+    assert pod.holding.apply(revision(5, SECOND)) is None
+    assert not pod.holding.awaits_newer
+
+    fork = revision(4, FIRST, {"m2/p#1": clock.encode(9)})
+    told = pod.holding.apply(fork, is_newest=False)
+    assert told is not None
+    assert told.inventory is not None
+
+
+@pytest.mark.parametrize("left", [{"d.json"}, set[str]()], ids=["most", "all"])
+def test_a_mass_deletion_halts_until_a_person_confirms_it(pod: Pod, left: set[str]) -> None:
+    pod.wake(revision(1, FIRST))
+    for path in [path for path in pod.tools.iterdir() if path.name not in left]:
+        path.unlink()
+    state = pod.wake(revision(2, SECOND))
+    assert ([problem.reason for problem in state.problems], state.changes) == (["Halted"], [])
+    assert "`mcpfed confirm`" in state.problems[0].message
+    assert set(pod.files()) == left
+    assert pod.wake() == state
+
+    confirmed = pod.holding.detect(confirmation=confirmation([state]))
+    assert confirmed is not None
+    assert confirmed.problems == []
+    assert {change.item for change in confirmed.changes if change.deleted} >= {"a", "b", "c"}
+
+
+def test_a_confirmation_is_used_up_once_it_is_decided(pod: Pod) -> None:
+    pod.wake(revision(1, FIRST))
+    for path in [*pod.tools.iterdir()]:
+        path.unlink()
+    said = confirmation([pod.wake()])
+    told = pod.holding.detect(confirmation=said)
+    assert told is not None
+    decided = {told.site: max(change.dot.hlc for change in told.changes)}
+    pod.wake(revision(2, FIRST, decided))
+    assert pod.files() == settled(pod.volume, FIRST)
+
+    for path in [*pod.tools.iterdir()]:
+        path.unlink()
+    told = pod.holding.detect(confirmation=said)
+    assert told is not None
+    assert ([problem.reason for problem in told.problems], told.changes) == (["Halted"], [])
+
+
+@pytest.mark.parametrize("root", [CONTEXT, f"{CONTEXT}/tools"])
+def test_a_root_replaced_by_a_file_halts(pod: Pod, root: str) -> None:
+    pod.wake(revision(1, FIRST))
+    (pod.volume / root).rename(pod.volume / "elsewhere")
+    (pod.volume / root).write_text("a file")
+    state = pod.wake(revision(2, SECOND))
+    assert ([problem.reason for problem in state.problems], state.changes) == (["Halted"], [])
+    assert confirmation([state]) == "", "nobody can tell what is held"
+    (pod.volume / root).unlink()
+    (pod.volume / "elsewhere").rename(pod.volume / root)
+    assert pod.wake(revision(2, SECOND)).problems == []
+    assert pod.files() == settled(pod.volume)
+
+
 def test_a_volume_emptied_at_once_halts_and_what_comes_back_goes_on(pod: Pod) -> None:
     pod.wake(revision(1, FIRST))
     pod.tools.rename(pod.volume / "elsewhere")
@@ -318,7 +403,7 @@ def test_a_volume_emptied_with_its_journal_is_filled_again_by_a_new_incarnation(
 
 def test_a_journal_that_cannot_be_read_is_set_aside_and_the_site_joins_anew(pod: Pod) -> None:
     first = pod.wake(revision(1, FIRST)).site
-    (pod.volume / ".mcpfed" / CONTEXT / "journal.json").write_text("{")
+    (pod.volume / BOOKKEEPING / CONTEXT / "journal.json").write_text("{")
     pod.restart()
     state = pod.wake(revision(1, FIRST))
     assert (state.changes, state.problems) == ([], [])

@@ -23,12 +23,11 @@ def test_a_definition_is_kept_as_it_is_and_named_after_its_item() -> None:
     assert tool.digest == content_digest(ItemContent(definition=definition))
 
 
-async def test_static_results_may_be_given_with_or_without_a_key() -> None:
+async def test_a_static_handler_is_the_result_itself() -> None:
     result = {"content": [{"type": "text", "text": "a"}]}
-    for said in (result, {"result": result}):
-        tool = of(TOOLS, definition=OBJECT, handler={"static": said})
-        assert isinstance(tool, Tool)
-        assert await tool.handler({}) == result
+    tool = of(TOOLS, definition=OBJECT, handler={"static": result})
+    assert isinstance(tool, Tool)
+    assert await tool.handler({}) == result
 
 
 def test_an_mcp_resource_has_the_media_type_of_its_definition_or_of_its_content() -> None:

@@ -65,12 +65,13 @@ def test_a_revision_is_being_written_as_long_as_its_intent_is_there(written: Vol
     [
         ("notes/resources/a", "notes"),
         ("notes", "notes"),
-        (".mcpfed/notes/applied.json", "notes"),
-        (".mcpfed/notes/intent.json", "notes"),
-        (".mcpfed/notes", "notes"),
-        (".mcpfed/notes/journal.json", None),
+        (".mcpfed/contexts/notes/applied.json", "notes"),
+        (".mcpfed/contexts/notes/intent.json", "notes"),
+        (".mcpfed/contexts/notes", "notes"),
+        (".mcpfed/contexts/notes/journal.json", None),
         (".mcpfed/withdrawn/notes-1/resources/a", None),
         (".mcpfed", None),
+        (".mcpfed/contexts", None),
         (".trash/a", None),
     ],
 )

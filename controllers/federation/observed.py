@@ -1,0 +1,76 @@
+"""One context as it is observed: the declaration, what clusters and people propose, and its history."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from api.condition import REASON_INVALID_SPEC, REASON_PAYLOAD_TOO_LARGE
+from api.context_replica import SiteState
+from api.context_revision import ContextRevisionSpec
+from api.federated_context import FederatedContext
+from api.names import INLINE_LIMIT_BYTES
+from controllers.federation.observation import ControlPlane, Replica, read_context
+from controllers.runtime.controller import Stalled
+from controllers.runtime.kinds import ObjectKey
+from core import canonical
+from core.context_status import SpecProblem
+from core.placement import placed
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One context and what its clusters propose."""
+
+    plane: ControlPlane
+    key: ObjectKey
+    context: FederatedContext
+    clusters: list[str]
+    replicas: list[Replica]
+    """What placed clusters hold and propose; a member that the context is not placed on has no say."""
+    operators: list[Replica]
+    """What people propose."""
+    problem: SpecProblem | None
+
+    @property
+    def history(self) -> list[ContextRevisionSpec]:
+        """The retained revisions as they are by now, oldest first."""
+        return self.plane.log.history(self.key, self.context.metadata.uid)
+
+    @property
+    def sites(self) -> list[SiteState]:
+        """All sites that propose changes."""
+        return [site for replica in [*self.replicas, *self.operators] for site in replica.parsed.spec.sites]
+
+
+def gather(plane: ControlPlane, key: ObjectKey) -> Observed | None:
+    """What there is of a context; None if it is gone or going.
+
+    Raises:
+        Stalled: the object does not fit its schema.
+    """
+    raw = plane.contexts.cache.get(key)
+    if raw is None or raw["metadata"].get("deletionTimestamp"):
+        return None
+    try:
+        context = read_context(raw)
+    except ValidationError as error:
+        raise Stalled(REASON_INVALID_SPEC, f"{key}: {_first(error)}") from error
+    clusters = placed(context.spec, plane.labels())
+    replicas = [replica for cluster in clusters if (replica := plane.replica(cluster, key))]
+    return Observed(plane, key, context, clusters, replicas, plane.operators(key), _problem(context))
+
+
+def _problem(context: FederatedContext) -> SpecProblem | None:
+    size = canonical.size(context.spec.context_payload.wire())
+    if size <= INLINE_LIMIT_BYTES:
+        return None
+    message = (
+        f"the payload has {size} bytes, {INLINE_LIMIT_BYTES} is the limit: split the context or shorten items; "
+        "members keep the last good version"
+    )
+    return SpecProblem(REASON_PAYLOAD_TOO_LARGE, message)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,0 +1,105 @@
+"""Reports on one FederatedContext: its status, what members and people are told, and what of the past is kept."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision
+from api.context_revision import ContextRevisionSpec
+from api.names import FEDERATION_MANAGER, revision_name
+from controllers.federation.observation import ControlPlane
+from controllers.federation.observed import Observed, gather
+from controllers.runtime.controller import Done, Result
+from controllers.runtime.errors import NotFound
+from controllers.runtime.kinds import (
+    CONTEXT_REPLICA,
+    CONTEXT_REVISION,
+    FEDERATED_CONTEXT,
+    Kind,
+    Object,
+    ObjectKey,
+)
+from controllers.runtime.reflector import Reflector
+from core import version_vector
+from core.context_status import MemberView, context_status
+
+
+class ContextReporter:
+    """Writes what can be rebuilt at any time; nothing waits for it."""
+
+    def __init__(self, plane: ControlPlane, now: Callable[[], datetime]) -> None:
+        self._plane = plane
+        self._now = now
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """Brings the reports on one context up to date."""
+        observed = gather(self._plane, key)
+        if observed is not None:
+            await self._report(observed)
+            await self._acknowledge(observed)
+            await self._dismiss_operators(observed)
+            await self._prune(observed)
+        return Done()
+
+    async def _report(self, observed: Observed) -> None:
+        """Writes the status, once, if it has changed."""
+        now = self._now()
+        views = [self._view(cluster, observed, now) for cluster in observed.clusters]
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        status = context_status(observed.context, observed.history, views, observed.problem, stamp)
+        if status == observed.context.status:
+            return
+        key, wire = observed.key, status.wire()
+        absent = dict.fromkeys(observed.context.status.wire().keys() - wire.keys())
+        patch: Object = {"status": {**absent, **wire}}
+        await self._write_status(FEDERATED_CONTEXT, self._plane.contexts, key, patch)
+
+    def _view(self, cluster: str, observed: Observed, now: datetime) -> MemberView:
+        view = self._plane.view(cluster, observed.key, now)
+        if view.replica is None or observed.context.spec.suspended or observed.problem:
+            return view
+        return replace(view, held_back=self._plane.held_back.get(observed.key, {}).get(cluster, ()))
+
+    async def _acknowledge(self, observed: Observed) -> None:
+        """Tells each cluster how far its sites' changes are decided."""
+        history = observed.history
+        if not history:
+            return
+        for replica in observed.replicas:
+            decided = _decided(replica.parsed, history[-1])
+            if decided == replica.parsed.status.decided:
+                continue
+            status = ContextReplicaStatus(decided=decided).wire()
+            await self._write_status(CONTEXT_REPLICA, self._plane.replicas, replica.key, {"status": status})
+
+    async def _write_status(self, kind: Kind, reflector: Reflector, key: ObjectKey, patch: Object) -> None:
+        try:
+            stored = await self._plane.api.patch(
+                kind, key.namespace, key.name, patch, subresource="status", field_manager=FEDERATION_MANAGER
+            )
+        except NotFound:
+            return
+        reflector.observe(stored)
+
+    async def _dismiss_operators(self, observed: Observed) -> None:
+        """Removes what people proposed once it is decided: the revisions have it."""
+        history = observed.history
+        vector = history[-1].version_vector if history else {}
+        for replica in observed.operators:
+            changes = [change for site in replica.parsed.spec.sites for change in site.changes]
+            if all(version_vector.includes(vector, change.dot) for change in changes):
+                await self._plane.api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
+
+    async def _prune(self, observed: Observed) -> None:
+        """Deletes revisions beyond what the context retains; what undecided changes stand on is kept."""
+        needed = min((site.base_version for site in observed.sites if site.changes), default=None)
+        for revision in observed.history[: -observed.context.spec.history.revisions]:
+            if needed is not None and revision.version >= needed:
+                return
+            name = revision_name(revision.context, revision.version)
+            await self._plane.api.delete(CONTEXT_REVISION, observed.key.namespace, name)
+
+
+def _decided(replica: ContextReplica, head: ContextRevisionSpec) -> list[SiteDecision]:
+    vector = head.version_vector
+    return [SiteDecision(site=s.site, hlc=vector[s.site]) for s in replica.spec.sites if s.site in vector]

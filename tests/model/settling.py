@@ -1,0 +1,111 @@
+"""At the end of a run edits stop and links heal: the world must come to rest, and nothing may be missing."""
+
+from tests.model.oracle import name_of
+from tests.model.violation import Invariant, require
+from tests.model.world import World
+
+_ROUNDS = 12
+
+
+def settle(world: World) -> None:
+    """Heals everything, lets every process run until nothing is written any more, and checks what is there.
+
+    Raises:
+        Violation: an invariant does not hold.
+    """
+    for index in range(len(world.clusters)):
+        world.partition(index, cut=False)
+    before = None
+    for number in range(_ROUNDS):
+        _round(world, number)
+        now = _written(world)
+        if now == before:
+            break
+        before = now
+    else:
+        require(condition=False, invariant=Invariant.I7_NO_ECHO, what="the world does not come to rest")
+    _check_convergence(world)
+    _check_nothing_lost(world)
+    _check_no_resurrection(world)
+
+
+def _round(world: World, number: int) -> None:
+    for index in range(len(world.pods)):
+        world.tick(1)
+        world.apply(index)
+        world.publish(index)
+    for index in range(len(world.clusters)):
+        world.mirror(index)
+    controller = number % len(world.controllers)
+    world.observe_all(controller)
+    world.reconcile(controller)
+    world.project(controller)
+    for index in range(len(world.clusters)):
+        world.deliver(index)
+
+
+def _written(world: World) -> tuple[int, ...]:
+    disks = (pod.disk.writes for pod in world.pods)
+    replicas = (len(history) for history in world.store.replicas.values())
+    return (len(world.store.log), len(world.store.templates), *disks, *replicas)
+
+
+def _check_convergence(world: World) -> None:
+    head = world.store.head
+    wanted = {item.name: item.digest for item in head.items if item.digest} if head else {}
+    for pod in world.pods:
+        digests = dict(pod.disk.scan().local.digests)
+        require(digests == wanted, Invariant.I3_CONVERGENCE, f"{pod.cluster.name}/{pod.name} is not like the head")
+        journal = pod.disk.journal
+        require(journal is None or not journal.pending, Invariant.I3_CONVERGENCE, f"{pod.name} waits for a decision")
+
+
+def _loss(world: World) -> Invariant:
+    return Invariant.I9_RECOVERY if world.restored else Invariant.I2_NO_LOSS
+
+
+def _check_nothing_lost(world: World) -> None:
+    oracle, head, lost = world.oracle, world.store.head, _loss(world)
+    vector = head.version_vector if head else {}
+    undecided = [dot for dot in oracle.promised if dot[1] > vector.get(dot[0], "")]
+    require(not undecided, lost, f"never decided: {sorted(undecided)}")
+    heads = {oracle.by_dot[name_of(item.dot)] for item in head.items} if head else set[int]()
+    # A site's later change may have come instead of an earlier one: both are decided.
+    decided = oracle.decided() | heads | {oracle.by_dot[dot] for dot in oracle.promised}
+    decided -= oracle.merged - heads
+    # What a merged content was made of is safe with it.
+    kept = decided | (oracle.merged & oracle.losers)
+    replaced = set[int]().union(*(oracle.events[event].past for event in kept))
+    safe = heads | replaced | oracle.losers
+    for event in sorted(decided):
+        require(bool(oracle.equals(event) & safe), lost, f"{oracle.tell(event)} is gone")
+    _check_edits_on_disks(world, safe)
+
+
+def _check_edits_on_disks(world: World, safe: set[int]) -> None:
+    """What people wrote on disks that still exist was proposed, or has changed nothing, or was saved."""
+    oracle, lost = world.oracle, _loss(world)
+    followed = set[int]().union(*(event.past for event in oracle.events))
+    for pod in world.pods:
+        for event in oracle.events:
+            if event.writer != pod.disk.name or event.number in followed or event.text is None:
+                continue
+            known = event.number in oracle.dots_of or event.number in oracle.same or event.number in pod.disk.rescued
+            there = _equals_head(world, event.item, event.text)
+            require(known or there, lost, f"{oracle.tell(event.number)} was never proposed")
+
+
+def _equals_head(world: World, item: str, text: str) -> bool:
+    head = world.store.head
+    return any(one.name == item and one.content and one.content.text == text for one in (head.items if head else []))
+
+
+def _check_no_resurrection(world: World) -> None:
+    oracle, head = world.oracle, world.store.head
+    for item in head.items if head else []:
+        event = oracle.by_dot[name_of(item.dot)]
+        if world.restored and event in oracle.merged:
+            continue  # it may rightly have parts of a branch that was lost
+        for other in oracle.decided():
+            back = event in oracle.events[other].past and oracle.equals(other) == {other} - oracle.losers
+            require(not back, Invariant.I5_NO_RESURRECTION, f"{oracle.tell(event)} is back after {oracle.tell(other)}")
