@@ -17,6 +17,10 @@ from controllers.runtime.process import run_until
 from controllers.runtime.telemetry import TelemetryServer
 
 
+REPORT_AFTER_SECONDS = 0.2
+"""A revision passes through a member faster than this: its status is written once, and not in the way of serving it."""
+
+
 class ContextController:
     """Follows a member and its control plane, and keeps both in step."""
 
@@ -44,9 +48,9 @@ class ContextController:
         mirror = Mirror(self._member, self._control_plane)
         self._mirror = Controller[ObjectKey]("mirror", mirror.reconcile)
         self._report = Controller[ObjectKey]("report", Report(self._member, mirror, self._heartbeat).reconcile)
-        mirror.subscribe(self._report.queue.add)
+        mirror.subscribe(self._report_soon)
         self._member.subscribe(self._mirror.queue.add)
-        self._member.subscribe(self._report.queue.add)
+        self._member.subscribe(self._report_soon)
         self._control_plane.subscribe(self._mirror.queue.add, self._mirror_all)
         self._heartbeat.subscribe(self._report_all, self._mirror_all)
 
@@ -75,6 +79,9 @@ class ContextController:
     def _mirror_all(self) -> None:
         for key in self._member.context_keys():
             self._mirror.queue.add(key)
+
+    def _report_soon(self, key: ObjectKey) -> None:
+        self._report.queue.add_after(key, REPORT_AFTER_SECONDS)
 
     def _report_all(self) -> None:
         for key in self._member.contexts.cache:

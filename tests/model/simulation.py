@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from api.federated_context import FederatedContextSpec
+from tests.model.parts import Setup
 from tests.model.settling import settle
 from tests.model.violation import Invariant, Violation
-from tests.model.world import Setup, World
+from tests.model.world import World
 
 HOUR_MILLIS = 3_600_000
 POLICIES = ("ThreeWayMerge", "LastWriterWins", "ControlPlaneWins", "ClusterPriority", "Manual")

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from api.federated_context import FederatedContextSpec
+from tests.model.parts import Setup
 from tests.model.settling import settle
 from tests.model.simulation import HOUR_MILLIS, POLICIES
-from tests.model.world import Setup, World
+from tests.model.world import World
 
 INDEX = st.integers(0, 4)
 LINE = st.integers(0, 2)
