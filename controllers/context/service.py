@@ -16,7 +16,6 @@ from controllers.runtime.kinds import ObjectKey
 from controllers.runtime.process import run_until
 from controllers.runtime.telemetry import TelemetryServer
 
-
 REPORT_AFTER_SECONDS = 0.2
 """A revision passes through a member faster than this: its status is written once, and not in the way of serving it."""
 

@@ -5,7 +5,7 @@ import pytest
 from tests.model.mutants import MUTANTS
 from tests.model.simulation import run_many
 
-BUDGET = 4_000
+BUDGET = 10_000
 """Runs within which a mutant must be found out."""
 STEPS = 30
 
