@@ -1,12 +1,15 @@
 # Everything runs in .venv, made from requirements-dev.txt. `make up` and `make test` set up whatever is missing.
 PYTHON ?= python3
 MEMBERS ?=
+RUNS ?= 1000000
+SEED ?= 1
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: up down clean-fleet test test-unit test-contract test-integration test-e2e check format generate requirements images bench-latency
+.PHONY: up down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e check format generate requirements images bench-latency
 
 up: $(STAMP) sandbox ## local fleet, `pulumi up` of the reference stack, a table of what runs
 	$(BIN)/python -m fleet up $(if $(MEMBERS),--members $(MEMBERS))
@@ -17,13 +20,19 @@ down: $(STAMP) ## ends exactly what `make up` started; state stays
 clean-fleet: down ## and removes the fleet's state
 	$(BIN)/python -m fleet clean
 
-test: test-unit test-contract test-integration test-e2e ## all tests
+test: test-unit test-contract test-model test-integration test-e2e ## all tests
 
 test-unit: $(STAMP)
 	$(PYTEST) tests/unit
 
 test-contract: $(STAMP)
 	$(PYTEST) tests/contract
+
+test-model: $(STAMP) ## the protocol simulated, and its mutants killed
+	$(PYTEST) tests/model
+
+soak: $(STAMP) ## a long simulation; MUTANT=<name> switches one rule off
+	$(BIN)/python -m tests.model.soak --runs $(RUNS) --seed $(SEED) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
 
 test-integration: $(STAMP) sandbox
 	$(PYTEST) tests/integration

@@ -32,6 +32,13 @@ def held_back(history: History, replica: ContextReplicaSpec) -> tuple[str, ...]:
     return tuple(sorted({change.item for change in changes if not version_vector.includes(vector, change.dot)}))
 
 
+def undeclared(context: FederatedContext, history: History, merger: Merger) -> tuple[str, ...]:
+    """Declared items that the head has not taken in although it has been advanced: they do not fit into the payload."""
+    head = history[-1] if history else None
+    changes = declare(head, context.spec.context_payload, context.metadata.generation, merger).changes
+    return tuple(change.item for change in changes)
+
+
 def _recovered(
     context: FederatedContext, sites: Sequence[SiteState], history: History, merger: Merger
 ) -> ContextRevisionSpec | None:
@@ -40,7 +47,7 @@ def _recovered(
     for site in sites:
         if site.inventory is None or is_known(history, site):
             continue
-        recovery = recover(history, site.inventory, context.spec, merger)
+        recovery = recover(history, site.inventory, site.changes, context.spec, merger)
         if recovery is not None:
             declared = head.declared if head else Declared()
             name, now = context.metadata.name, merger.now_millis
@@ -62,7 +69,9 @@ def _merged(
     if state is None and head is not None:
         return None
     state = state or Merge.after(None)
-    return commit.next_revision(context.metadata.name, head, state, declaration.declared, merger.now_millis)
+    taken = all(version_vector.includes(state.vector, change.dot) for change in declaration.changes)
+    declared = declaration.declared if taken else head.declared if head else Declared()
+    return commit.next_revision(context.metadata.name, head, state, declared, merger.now_millis)
 
 
 def _within_limit(

@@ -25,7 +25,8 @@ def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generatio
 
     An item that members changed but the program did not is not touched: only what the program changed is a change.
     """
-    if head is not None and head.declared.generation == generation:
+    # A controller whose cache is behind must not declare an old generation again.
+    if head is not None and head.declared.generation >= generation:
         return Declaration((), head.declared)
     known = {item.name: item for item in head.declared.items} if head else {}
     hlc = clock.latest([head.hlc, *head.version_vector.values()]) if head else clock.ZERO

@@ -8,11 +8,11 @@ inventory; the control plane does not merge changes that stand on a revision it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.context_replica import Inventory, SiteState
+from api.context_replica import Change, Inventory, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.federated_context import FederatedContextSpec
 from core import version_vector
-from core.merge import Merge, Merger, reconcile
+from core.merge import Merge, Merger, reconcile, revised_item
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,16 @@ def is_known(history: Sequence[ContextRevisionSpec], state: SiteState) -> bool:
 
 
 def recover(
-    history: Sequence[ContextRevisionSpec], inventory: Inventory, spec: FederatedContextSpec, merger: Merger
+    history: Sequence[ContextRevisionSpec],
+    inventory: Inventory,
+    changes: Sequence[Change],
+    spec: FederatedContextSpec,
+    merger: Merger,
 ) -> Recovery | None:
-    """Takes in a member's inventory of revisions that the store has lost.
+    """Takes in a member's inventory of revisions that the store has lost, and the changes that the site made on top.
+
+    Both in one step: an item that the site has since changed is not in its inventory, and once the inventory is taken
+    in, nothing would tell any more that the change had seen what was lost.
 
     Returns:
         The state to commit, or None if the store has everything by now.
@@ -49,9 +56,36 @@ def recover(
     for item in sorted(inventory.items, key=lambda item: item.dot.order):
         _take_back(state, item, seen, inventory, spec, merger)
     state.vector = version_vector.join(state.vector, inventory.version_vector)
+    for change in sorted(changes, key=lambda change: change.dot.order):
+        if not version_vector.includes(state.vector, change.dot):
+            _take_change(state, change, seen, inventory, spec, merger)
     epoch = max(head.epoch if head else 0, inventory.epoch) + 1
     version = max(head.version if head else 0, inventory.version) + 1
     return Recovery(state, (epoch, version))
+
+
+def _take_change(
+    state: Merge,
+    change: Change,
+    seen: dict[str, str],
+    inventory: Inventory,
+    spec: FederatedContextSpec,
+    merger: Merger,
+) -> None:
+    held, revised, base = state.items.get(change.item), revised_item(change), change.base_dot
+    state.vector[change.dot.site] = change.dot.hlc
+    state.causes.setdefault(change.dot.site, []).append(change.item)
+    if held is None or held.dot == base or held.dot.site == change.dot.site or held.digest == revised.digest:
+        state.items[change.item] = revised
+    elif (
+        base is not None
+        and not version_vector.includes(seen, base)
+        and version_vector.includes(inventory.version_vector, base)
+        and version_vector.includes(inventory.version_vector, held.dot)
+    ):
+        state.items[change.item] = revised  # it stands on a lost item, which had replaced what we hold
+    else:
+        reconcile(state, held, revised, None, base, spec, merger)
 
 
 def _take_back(

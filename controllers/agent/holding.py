@@ -171,6 +171,11 @@ class Holding:
 
     def _write(self, journal: Journal, intent: Intent, revision: Revision) -> Journal:
         """Carries out an intent, from its beginning or from wherever it was interrupted."""
+        if journal.base.chain_digest == revision.spec.chain_digest:
+            # It had been carried out when the interruption came: what has changed since is somebody's edit.
+            settled = {item for item, held in journal.held.items() if held == revision.targets.get(item)}
+            left = [step for step in intent.steps if step.item in journal.pending or step.item not in settled]
+            intent = intent.model_copy(update={"steps": left})
         self._tree.make(revision.spec.context_type)
         self._obstructions = []
         kept = {step.item for step in intent.steps if not self._replace(revision, intent, step)}

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from api.context_revision import ContextRevisionSpec
-from api.names import FEDERATION_MANAGER, revision_name
+from api.names import DECLARED_SITE, FEDERATION_MANAGER, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
 from controllers.runtime.controller import Done, Result, Waiting
@@ -24,7 +24,7 @@ from controllers.runtime.kinds import (
 )
 from controllers.runtime.reflector import Reflector
 from core import project
-from core.advance import advance, held_back
+from core.advance import advance, held_back, undeclared
 from core.merge import Merger
 
 _log = structlog.get_logger(__name__)
@@ -71,9 +71,10 @@ class ContextReconciler:
         return Done()
 
     def _held_back(self, observed: Observed) -> dict[str, tuple[str, ...]]:
-        """What has just been left undecided, by cluster."""
+        """What has just been left undecided, by cluster, and by the declaration."""
         history = observed.history
-        return {replica.cluster: held_back(history, replica.parsed.spec) for replica in observed.replicas}
+        left = {replica.cluster: held_back(history, replica.parsed.spec) for replica in observed.replicas}
+        return left | {DECLARED_SITE: undeclared(observed.context, history, self._merger(observed, history))}
 
     async def _commit(self, observed: Observed) -> None:
         """Creates revisions until nothing is new; whoever creates a version first has committed it."""

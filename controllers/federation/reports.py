@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from api.condition import REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision
 from api.context_revision import ContextRevisionSpec
-from api.names import FEDERATION_MANAGER, revision_name
+from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
 from controllers.runtime.controller import Done, Result
@@ -21,7 +22,7 @@ from controllers.runtime.kinds import (
 )
 from controllers.runtime.reflector import Reflector
 from core import version_vector
-from core.context_status import MemberView, context_status
+from core.context_status import MemberView, SpecProblem, context_status
 
 
 class ContextReporter:
@@ -46,13 +47,24 @@ class ContextReporter:
         now = self._now()
         views = [self._view(cluster, observed, now) for cluster in observed.clusters]
         stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = context_status(observed.context, observed.history, views, observed.problem, stamp)
+        status = context_status(observed.context, observed.history, views, self._problem(observed), stamp)
         if status == observed.context.status:
             return
         key, wire = observed.key, status.wire()
         absent = dict.fromkeys(observed.context.status.wire().keys() - wire.keys())
         patch: Object = {"status": {**absent, **wire}}
         await self._write_status(FEDERATED_CONTEXT, self._plane.contexts, key, patch)
+
+    def _problem(self, observed: Observed) -> SpecProblem | None:
+        left = self._plane.held_back.get(observed.key, {}).get(DECLARED_SITE, ())
+        if observed.problem or not left:
+            return observed.problem
+        items = ", ".join(left[:5])
+        return SpecProblem(
+            REASON_PAYLOAD_TOO_LARGE,
+            f"{items}: with what members have added, the payload would be larger than {INLINE_LIMIT_BYTES} bytes; "
+            "shorten or delete items",
+        )
 
     def _view(self, cluster: str, observed: Observed, now: datetime) -> MemberView:
         view = self._plane.view(cluster, observed.key, now)

@@ -83,7 +83,7 @@ def test_a_restored_control_plane_gets_back_another_members_edit_that_an_own_one
     lost = inventory(first.journal, first.seen())
     assert lost is not None
     head = federation.revisions[-1]
-    recovery = recover(federation.revisions, lost, FEDERATED.spec, Merger("again", 50))
+    recovery = recover(federation.revisions, lost, [], FEDERATED.spec, Merger("again", 50))
     assert recovery is not None
     federation.revisions.append(next_revision("c", head, recovery.merged, Declared(), 50, recovery.number))
     assert [item.content.text for item in federation.revisions[-1].items if item.content] == ["theirs"]

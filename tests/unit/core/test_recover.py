@@ -38,7 +38,7 @@ def built(*steps: tuple[str, str, int]) -> list[ContextRevisionSpec]:
 
 def recovered(history: list[ContextRevisionSpec], lost: ContextRevisionSpec) -> ContextRevisionSpec | None:
     merger = Merger("again", 9_000)
-    found = recover(history, inventory(lost), spec(), merger)
+    found = recover(history, inventory(lost), [], spec(), merger)
     if found is None:
         return None
     return next_revision("demo", history[-1], found.merged, history[-1].declared, 9_000, found.number)
@@ -74,7 +74,7 @@ def test_an_inventory_that_the_store_has_is_not_taken_in_again() -> None:
     history = built(("a", "2", 200))
     after = recovered(history[:1], history[-1])
     assert after is not None
-    assert recover([*history[:1], after], inventory(history[-1]), spec(), Merger("again", 9_100)) is None
+    assert recover([*history[:1], after], inventory(history[-1]), [], spec(), Merger("again", 9_100)) is None
 
 
 def test_a_deletion_in_the_lost_branch_comes_back_too() -> None:
