@@ -20,7 +20,7 @@ APPLIED_SECONDS = 240.0
 ENDPOINT_SECONDS = 30.0
 
 
-class NotApplied(Exception):  # noqa: N818 - the outcome of a wait
+class NotApplied(Exception):
     """Contexts are not served everywhere in time; the message says where and why."""
 
 

@@ -25,7 +25,7 @@ UNLIMITED: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_mes
 """Channel options: a large object is refused by the API server, with a clear message, not by the transport."""
 
 
-class Failure(Exception):  # noqa: N818 - reads as what happened
+class Failure(Exception):
     """What a call answers instead of a result: a text for the user and, where the protocol has one, a message."""
 
     def __init__(self, text: str, detail: Message | None = None) -> None:

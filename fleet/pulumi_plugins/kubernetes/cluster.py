@@ -17,11 +17,11 @@ REWATCH_SECONDS: Final = 0.5
 """Pause before a watch that was cut is opened again."""
 
 
-class NoMatch(Exception):  # noqa: N818 - reads as what happened
+class NoMatch(Exception):
     """The API server does not serve the kind (yet)."""
 
 
-class TimedOut(Exception):  # noqa: N818 - reads as what happened
+class TimedOut(Exception):
     """What was waited for did not happen in time; the text says what is missing."""
 
 

@@ -31,7 +31,7 @@ APPLY: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 
 
-class Cancelled(Exception):  # noqa: N818 - reads as what happened
+class Cancelled(Exception):
     """The engine has ended the operation."""
 
 

@@ -33,7 +33,7 @@ Report = Callable[[str], None]
 """Takes one line of progress; the newest replaces the one before."""
 
 
-class NotReady(Exception):  # noqa: N818 - reads as what happened
+class NotReady(Exception):
     """The object is written, but has not become what was waited for."""
 
     def __init__(self, live: Object, missing: str) -> None:
