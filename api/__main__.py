@@ -13,7 +13,7 @@ HEADER = "# Generated from api/ by `make generate`; do not edit.\n"
 
 def main(directory: Path) -> None:
     """Writes one file per kind into the directory."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     for definition in DEFINITIONS:
         text = HEADER + yaml.safe_dump(manifest(definition), sort_keys=False, allow_unicode=True, width=120)
         (directory / f"{GROUP}_{definition.plural}.yaml").write_text(text)
