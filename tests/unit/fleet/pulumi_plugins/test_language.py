@@ -25,7 +25,14 @@ def test_installed_packages_ask_for_their_plugins_unless_they_say_that_they_have
 def test_a_program_is_started_with_what_the_engine_says() -> None:
     info = language_pb2.ProgramInfo(root_directory="/project", program_directory="/project/main", entry_point=".")
     request = language_pb2.RunRequest(
-        project="p", stack="s", pwd="/project/main", monitor_address="m:1", dryRun=True, parallel=4, info=info, args=["x"]
+        project="p",
+        stack="s",
+        pwd="/project/main",
+        monitor_address="m:1",
+        dryRun=True,
+        parallel=4,
+        info=info,
+        args=["x"],
     )
     options = "--monitor m:1 --engine e:2 --project p --stack s --pwd /project/main --root_directory /project"
     expected = [*options.split(), "--dry_run", "true", "--parallel", "4", "/project/main", "x"]
