@@ -8,7 +8,6 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,12 +102,11 @@ def summary(layout: Layout) -> None:
         for server, url in servers.items():
             print(f"  {member}  {server}  {url}")
     directory = next(iter(read_state(layout).context_directories), "member1")
-    environment_file, python = layout.relative(layout.root / "env"), layout.relative(Path(sys.executable))
     print(f"""
-Try next (after `source {environment_file}`)
+Try next (after `source {layout.relative(layout.root / "env")}`)
   kubectl edit federatedcontext -n assistant assistant-resources    an edit on the control plane
-  $EDITOR $({python} -m fleet directory {directory})/assistant-resources/resources/features.md    an edit in a member
-  {python} -m cli.main status --watch    watch both arrive""")
+  $EDITOR $(python -m fleet directory {directory})/assistant-resources/resources/features.md    an edit in a member
+  mcpfed status --watch    watch both arrive""")
 
 
 @contextmanager

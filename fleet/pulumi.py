@@ -35,6 +35,8 @@ class Pulumi:
     """The engine with the environment of one fleet."""
 
     binary: Path
+    programs: tuple[Path, ...]
+    """Directories of plugins and programs, for PATH."""
     environment: Mapping[str, str]
     config_file: Path
     log: Path
@@ -107,9 +109,11 @@ def prepare(layout: Layout, tools: Mapping[str, Path]) -> Pulumi:
     root = layout.root / "pulumi"
     (root / "state").mkdir(parents=True, exist_ok=True)
     plugins = plugin_path(root / "plugins", Path(sys.executable), tools[PULUMI_LANGUAGE_EXECUTOR])
+    programs = (plugins, tools["pulumi"].parent, Path(sys.executable).parent)
     return Pulumi(
         binary=tools["pulumi"],
-        environment=_environment(root, plugins, tools["pulumi"].parent),
+        programs=programs,
+        environment=_environment(root, programs),
         config_file=root / f"Pulumi.{STACK}.yaml",
         log=layout.log("pulumi"),
     )
@@ -144,18 +148,23 @@ def write_shell_environment(layout: Layout, pulumi: Pulumi) -> Path:
     """A file to source, so that a person can run `pulumi` and `kubectl` on this fleet by hand."""
     path = layout.root / "env"
     own = {key: value for key, value in pulumi.environment.items() if os.environ.get(key) != value}
-    own["KUBECONFIG"] = str(layout.kubeconfig(CONTROL_PLANE))
+    own |= {
+        "KUBECONFIG": str(layout.kubeconfig(CONTROL_PLANE)),
+        "PULUMI_OPTION_CONFIG_FILE": str(pulumi.config_file),
+        "PULUMI_OPTION_POLICY_PACK": str(POLICY_PACK),
+        "PULUMI_OPTION_STACK": STACK,
+    }
+    del own["PATH"]
     lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(own.items())]
-    lines.append(f"export PULUMI_OPTION_CONFIG_FILE={shlex.quote(str(pulumi.config_file))}")
-    lines.append(f"export PULUMI_OPTION_POLICY_PACK={shlex.quote(str(POLICY_PACK))}")
+    lines.append(f'export PATH={shlex.quote(os.pathsep.join(map(str, pulumi.programs)))}:"$PATH"')
     write_atomically(path, "\n".join(lines) + "\n", mode=0o600)
     return path
 
 
-def _environment(root: Path, plugins: Path, binaries: Path) -> dict[str, str]:
+def _environment(root: Path, programs: tuple[Path, ...]) -> dict[str, str]:
     return {
         **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
-        "PATH": os.pathsep.join([str(plugins), str(binaries), os.environ.get("PATH", os.defpath)]),
+        "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": str(REPOSITORY),
         "PULUMI_HOME": str(root / "home"),
         "PULUMI_BACKEND_URL": f"file://{root / 'state'}",

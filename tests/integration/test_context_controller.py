@@ -8,12 +8,9 @@ import os
 import re
 import secrets
 import signal
-import statistics
 import sys
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -45,7 +42,6 @@ from controllers.runtime.kinds import (
     SERVICE_ACCOUNT,
     Object,
 )
-from controllers.runtime.reflector import Reflector
 from core.confirmation import CONFIRM_ANNOTATION
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
 from tests.support.member_world import (
@@ -107,31 +103,11 @@ async def placed(world: World) -> World:
     return world
 
 
-async def test_a_pods_change_reaches_the_control_plane_at_once(placed: World, record_property: Any) -> None:
-    arrivals: asyncio.Queue[tuple[set[tuple[str, str]], float]] = asyncio.Queue()
+async def test_each_newer_change_of_a_pod_reaches_the_control_plane(placed: World) -> None:
     async with placed.controller():
-        await placed.propose("pod-0", 1)
-        await placed.await_changes(("pod-0", 1))
-        watcher = Reflector(placed.plane, CONTEXT_REPLICA, placed.remote)
-        watcher.subscribe(lambda _key, _old, new: arrivals.put_nowait((changes_of(new or {}), time.perf_counter())))
-        watching = asyncio.create_task(watcher.run())
-        await asyncio.wait_for(arrivals.get(), 10)
-        whole: list[float] = []
-        hop: list[float] = []
-        for at in range(2, 32):
-            sent = time.perf_counter()
+        for at in range(1, 6):
             await placed.propose("pod-0", at)
-            written = time.perf_counter()
-            changes, arrived = await asyncio.wait_for(arrivals.get(), 10)
-            assert changes == {(placed.site("pod-0"), hlc(at))}
-            whole.append(1000 * (arrived - sent))
-            hop.append(1000 * (arrived - written))
-        watching.cancel()
-    for name, values in (("sent to seen", whole), ("written to seen", hop)):
-        figures = f"median {statistics.median(values):.1f} ms, worst {max(values):.1f} ms of {len(values)}"
-        record_property(f"latency, agent's replica {name} on the control plane", figures)
-        sys.stdout.write(f"{name}: {figures}\n")
-    assert statistics.median(whole) < 500
+            await placed.await_changes(("pod-0", at))
 
 
 async def test_all_pods_of_a_member_are_in_one_replica_with_the_contexts_address(placed: World) -> None:
