@@ -63,6 +63,13 @@ from tests.support.proxy import Proxy, proxied
 
 
 @pytest.fixture(scope="module")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The member: one of its own, because the controller looks after every context that it finds in there."""
+    with running_api_server(tmp_path_factory.mktemp("member"), find_tools()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def plane_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A second API server, the control plane's."""
     with running_api_server(tmp_path_factory.mktemp("control-plane"), find_tools()) as server:
