@@ -152,7 +152,6 @@ def write_shell_environment(layout: Layout, pulumi: Pulumi) -> Path:
         "KUBECONFIG": str(layout.kubeconfig(CONTROL_PLANE)),
         "PULUMI_OPTION_CONFIG_FILE": str(pulumi.config_file),
         "PULUMI_OPTION_POLICY_PACK": str(POLICY_PACK),
-        "PULUMI_OPTION_STACK": STACK,
     }
     del own["PATH"]
     lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(own.items())]
