@@ -254,8 +254,10 @@ EVERYTHING = """
                                    data={"key": given.get("value", "1")}, opts=opts)
     k8s.core.v1.Secret("secret", metadata={"name": "secret", "namespace": made.metadata.name},
                        string_data={"password": "correct horse"}, opts=opts)
-    k8s.core.v1.ServiceAccount("account", metadata={"name": "account", "namespace": made.metadata.name}, opts=opts)
-    k8s.core.v1.Secret("token", type="kubernetes.io/service-account-token", opts=inside, metadata={
+    account = k8s.core.v1.ServiceAccount("account", opts=opts, metadata={
+        "name": "account", "namespace": made.metadata.name})
+    after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[account]))  # else it is collected
+    k8s.core.v1.Secret("token", type="kubernetes.io/service-account-token", opts=after, metadata={
         "name": "token", "namespace": made.metadata.name,
         "annotations": {"kubernetes.io/service-account.name": "account"}})
     k8s.apps.v1.Deployment("app", opts=inside, metadata={"name": "app", "namespace": made.metadata.name}, spec={
