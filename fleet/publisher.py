@@ -60,7 +60,7 @@ def _name(pod: Object) -> str:
 async def publish(layout: Layout, members: Iterable[str], stop: asyncio.Event) -> None:
     """Follows the pods of MCP servers in all members until told to stop."""
     clusters, changed = read_state(layout).clusters, asyncio.Event()
-    apis = {name: await Api.from_kubeconfig(_absolute(layout, clusters[name].kubeconfig)) for name in members}
+    apis = {name: await Api.from_kubeconfig(layout.absolute(clusters[name].kubeconfig)) for name in members}
     pods = {name: Reflector(api, POD, label_selector=SERVER_LABEL) for name, api in apis.items()}
     for reflector in pods.values():
         reflector.subscribe(lambda key, old, new: changed.set())
@@ -86,10 +86,6 @@ async def publish(layout: Layout, members: Iterable[str], stop: asyncio.Event) -
         await run_until(stop, write(), *(reflector.run() for reflector in pods.values()))
     finally:
         await asyncio.gather(*(api.close() for api in apis.values()))
-
-
-def _absolute(layout: Layout, path: str) -> Path:
-    return layout.absolute(path)
 
 
 def main() -> None:

@@ -3,11 +3,10 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from api.names import HEARTBEAT_SECONDS, READY_LABEL
+from api.names import HEARTBEAT_SECONDS
 from controllers.federation.contexts import ContextReconciler
 from controllers.federation.members import MemberReconciler
 from controllers.federation.observation import ControlPlane, binding_key, context_key, failures, utc_now
@@ -119,13 +118,8 @@ def _facts(cluster: Object | None) -> Any:
     if cluster is None:
         return None
     metadata = cluster["metadata"]
-    labels: Mapping[str, str] = metadata.get("labels", {})
-    return (
-        labels,
-        labels.get(READY_LABEL),
-        metadata.get("deletionTimestamp"),
-        cluster.get("status", {}).get("apiEnablements"),
-    )
+    enabled = cluster.get("status", {}).get("apiEnablements")
+    return metadata.get("labels", {}), metadata.get("deletionTimestamp"), enabled
 
 
 def _kubeconfig(server: str, directory: Path) -> dict[str, Any]:

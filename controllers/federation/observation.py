@@ -9,7 +9,6 @@ import structlog
 from pydantic import ValidationError
 
 from api.context_replica import ContextReplica
-from api.federated_context import FederatedContext
 from api.names import (
     CONTEXT_LABEL,
     MEMBER_HEARTBEAT,
@@ -160,15 +159,6 @@ def context_key(replica: Object) -> ObjectKey:
     """Which context a cluster's replica reports on."""
     spec = replica.get("spec", {})
     return ObjectKey(spec.get("contextNamespace", ""), spec.get("context", ""))
-
-
-def read_context(raw: Object) -> FederatedContext:
-    """A FederatedContext from the cache.
-
-    Raises:
-        ValidationError: it does not fit the schema, e.g. because it is older than the CRD.
-    """
-    return FederatedContext.parse(raw)
 
 
 def utc_now() -> datetime:

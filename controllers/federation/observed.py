@@ -9,7 +9,7 @@ from api.context_replica import SiteState
 from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import INLINE_LIMIT_BYTES
-from controllers.federation.observation import ControlPlane, Replica, read_context
+from controllers.federation.observation import ControlPlane, Replica
 from controllers.runtime.controller import Stalled
 from controllers.runtime.kinds import ObjectKey
 from core import canonical
@@ -52,7 +52,7 @@ def gather(plane: ControlPlane, key: ObjectKey) -> Observed | None:
     if raw is None or raw["metadata"].get("deletionTimestamp"):
         return None
     try:
-        context = read_context(raw)
+        context = FederatedContext.parse(raw)
     except ValidationError as error:
         raise Stalled(REASON_INVALID_SPEC, f"{key}: {_first(error)}") from error
     clusters = placed(context.spec, plane.labels())
