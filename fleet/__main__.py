@@ -16,6 +16,7 @@ from rich.table import Table
 
 from controllers.runtime.errors import ApiError, Unreachable
 from fleet import local
+from fleet.declaration import OlderFleet
 from fleet.golang import GoError
 from fleet.layout import REPOSITORY, Layout
 from fleet.processes import ProcessError
@@ -28,7 +29,7 @@ from fleet.tools import ToolError, ensure_tools
 
 app = typer.Typer(help="A real fleet of clusters as local processes.", no_args_is_help=True, add_completion=False)
 
-FAILURES = (ProcessError, GoError, ToolError, PulumiError, NotApplied, ApiError, Unreachable, OSError)
+FAILURES = (OlderFleet, ProcessError, GoError, ToolError, PulumiError, NotApplied, ApiError, Unreachable, OSError)
 """What a user can do something about: shown as a message, without a traceback."""
 
 MembersOption = Annotated[

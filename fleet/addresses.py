@@ -29,6 +29,10 @@ class Addresses:
         """The TCP port on 127.0.0.1 for `name`."""
         return self._remembered(f"port/{name}", lambda: _free_port(set(self._chosen.values())))
 
+    def has_port(self, name: str) -> bool:
+        """Whether a port was chosen for `name`."""
+        return f"port/{name}" in self._chosen
+
     def index(self, cluster: str) -> int:
         """The address index of a cluster: its pods get 127.<index>.p.1."""
         return self._remembered(f"index/{cluster}", lambda: _free_index(set(self._chosen.values())))

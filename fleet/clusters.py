@@ -1,4 +1,4 @@
-"""The command lines of etcd and of each cluster's API server and controller manager. Pure."""
+"""The command lines of the etcds and of each cluster's API server and controller manager. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,10 +69,11 @@ class EtcdAccess:
 
 @dataclass(frozen=True)
 class Etcd:
-    """The one etcd."""
+    """One etcd: the store of one API server, or of several."""
 
+    name: str
     data: Path
-    """Its data directory: the state of all API servers."""
+    """Its data directory: the state of the API servers that it serves."""
     peer_port: int
     health_port: int
     """Answers health checks and metrics without a certificate."""
@@ -102,6 +103,8 @@ class Cluster:
     port: int
     controller_manager_port: int
     keys: ClusterKeys
+    etcd: Etcd
+    """Where its objects are."""
     kubeconfig: Path
     """The administrator's."""
     controller_manager_kubeconfig: Path
@@ -115,22 +118,22 @@ class Cluster:
 
     @property
     def etcd_prefix(self) -> str:
-        """Where in etcd this cluster's objects are."""
+        """Where in its etcd this cluster's objects are."""
         return f"/{self.name}"
 
 
 def etcd_argv(binary: Path, etcd: Etcd) -> tuple[str, ...]:
-    """One etcd for all API servers, who alone have certificates of its authority; every write is synced to disk."""
+    """Its API servers alone have certificates of its authority; every write is synced to disk."""
     peer = f"http://127.0.0.1:{etcd.peer_port}"
     return (
         str(binary),
-        "--name=fleet",
+        f"--name={etcd.name}",
         f"--data-dir={etcd.data}",
         f"--listen-client-urls={etcd.access.url}",
         f"--advertise-client-urls={etcd.access.url}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=fleet={peer}",
+        f"--initial-cluster={etcd.name}={peer}",
         f"--listen-metrics-urls=http://127.0.0.1:{etcd.health_port}",
         "--client-cert-auth",
         f"--trusted-ca-file={etcd.access.authority}",
@@ -142,12 +145,12 @@ def etcd_argv(binary: Path, etcd: Etcd) -> tuple[str, ...]:
     )
 
 
-def api_server_argv(binary: Path, cluster: Cluster, etcd: EtcdAccess) -> tuple[str, ...]:
+def api_server_argv(binary: Path, cluster: Cluster) -> tuple[str, ...]:
     """An API server with RBAC and default admission; the control plane leaves out what assumes that pods run there."""
     keys = cluster.keys
     return (
         str(binary),
-        *etcd.flags,
+        *cluster.etcd.access.flags,
         f"--etcd-prefix={cluster.etcd_prefix}",
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",

@@ -1,4 +1,4 @@
-"""What a fleet of a given size consists of: its clusters, their addresses, keys and kubeconfigs."""
+"""What a fleet of a given size consists of: its clusters and etcds, their addresses, keys and kubeconfigs."""
 
 import re
 from collections.abc import Sequence
@@ -16,12 +16,20 @@ from fleet.state import CONTROL_PLANE, HOST, Role
 
 LOOPBACK = ("localhost", "127.0.0.1")
 
+_ETCD = "etcd"
+_CONTROL_PLANE_ETCD = f"{CONTROL_PLANE}-etcd"
+
+
+class OlderFleet(Exception):
+    """The fleet's directory was made for another arrangement of its processes."""
+
 
 @dataclass(frozen=True)
 class Fleet:
     """Everything that is to run, with its files written."""
 
-    etcd: Etcd
+    etcds: Sequence[Etcd]
+    """One for the host and the members, and the control plane's own: it can be lost, filled and restored alone."""
     clusters: Sequence[Cluster]
     """Host, control plane, then the members."""
     karmada: Karmada
@@ -43,29 +51,40 @@ def member_count(names: Sequence[str]) -> int:
 
 
 def declare(layout: Layout, members: int) -> Fleet:
-    """Choose addresses and write keys, certificates and kubeconfigs, where they are not there yet."""
+    """Choose addresses and write keys, certificates and kubeconfigs, where they are not there yet.
+
+    Raises OlderFleet for a directory of a fleet whose control plane has its objects in the etcd of all others.
+    """
     addresses = Addresses(layout.addresses_file)
+    if addresses.has_port(_ETCD) and not addresses.has_port(_CONTROL_PLANE_ETCD):
+        msg = f"{layout.root} was made by an older version, whose clusters all had one etcd: `clean` it, then `up`"
+        raise OlderFleet(msg)
+    own, shared = (_etcd(layout, addresses, name) for name in (_CONTROL_PLANE_ETCD, _ETCD))
     roles: dict[str, Role] = {HOST: "host", CONTROL_PLANE: "control-plane"}
     roles |= dict.fromkeys(member_names(members), "member")
-    clusters = [_cluster(layout, addresses, name, role) for name, role in roles.items()]
-    return Fleet(_etcd(layout, addresses), clusters, _karmada(layout, addresses, clusters[1]))
+    clusters = [
+        _cluster(layout, addresses, name, role, own if role == CONTROL_PLANE else shared)
+        for name, role in roles.items()
+    ]
+    return Fleet((own, shared), clusters, _karmada(layout, addresses, clusters[1]))
 
 
-def _etcd(layout: Layout, addresses: Addresses) -> Etcd:
-    directory = layout.pki("etcd")
-    authority = ensure_authority(directory, "ca", "etcd-ca")
+def _etcd(layout: Layout, addresses: Addresses, name: str) -> Etcd:
+    directory = layout.pki(name)
+    authority = ensure_authority(directory, "ca", f"{name}-ca")
     server = ensure_certificate(authority, directory, "server", Identity("etcd", hosts=LOOPBACK))
     client = ensure_certificate(authority, directory, "client", Identity("api-server"))
     return Etcd(
-        data=layout.etcd_data,
-        peer_port=addresses.port("etcd-peer"),
-        health_port=addresses.port("etcd-health"),
+        name=name,
+        data=layout.etcd_data(name),
+        peer_port=addresses.port(f"{name}-peer"),
+        health_port=addresses.port(f"{name}-health"),
         server=server,
-        access=EtcdAccess(f"https://127.0.0.1:{addresses.port('etcd')}", authority.certificate, client),
+        access=EtcdAccess(f"https://127.0.0.1:{addresses.port(name)}", authority.certificate, client),
     )
 
 
-def _cluster(layout: Layout, addresses: Addresses, name: str, role: Role) -> Cluster:
+def _cluster(layout: Layout, addresses: Addresses, name: str, role: Role, etcd: Etcd) -> Cluster:
     keys = _cluster_keys(layout.pki(name), name)
     cluster = Cluster(
         name=name,
@@ -73,6 +92,7 @@ def _cluster(layout: Layout, addresses: Addresses, name: str, role: Role) -> Clu
         port=addresses.port(f"{name}-apiserver"),
         controller_manager_port=addresses.port(f"{name}-controller-manager"),
         keys=keys,
+        etcd=etcd,
         kubeconfig=layout.kubeconfig(name),
         address_index=None if role == CONTROL_PLANE else addresses.index(name),
         controller_manager_kubeconfig=layout.component_kubeconfig(name, "controller-manager"),

@@ -43,13 +43,12 @@ class Layout:
         """Held by whoever starts or stops processes of this fleet."""
         return self.root / "lock"
 
-    @property
-    def etcd_data(self) -> Path:
-        """Etcd's data directory: the state of all API servers."""
-        return self.root / "etcd"
+    def etcd_data(self, name: str) -> Path:
+        """The data directory of an etcd: the state of its API servers."""
+        return self.root / name
 
     def pki(self, owner: str) -> Path:
-        """Keys and certificates of one cluster, or of etcd."""
+        """Keys and certificates of one cluster, or of one etcd."""
         return self.root / "pki" / owner
 
     def kubeconfig(self, cluster: str) -> Path:

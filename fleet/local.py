@@ -62,7 +62,7 @@ def clean(layout: Layout, progress: Progress) -> None:
 
 
 def _warn(fleet: Fleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress) -> None:
-    servers = [programs.api_server(tools, cluster, fleet.etcd) for cluster in fleet.clusters]
+    servers = [programs.api_server(tools, cluster) for cluster in fleet.clusters]
     if warning := inotify_shortage(sum(not supervisor.runs(server) for server in servers)):
         progress.say(warning)
 
@@ -100,14 +100,14 @@ class _Starting:
 
 async def _start(starting: _Starting) -> None:
     fleet, tools = starting.fleet, starting.tools
-    await starting.start(programs.etcd_process(tools, fleet.etcd))
+    await asyncio.gather(*(starting.start(programs.etcd_process(tools, etcd)) for etcd in fleet.etcds))
     await asyncio.gather(*(_start_cluster(starting, cluster) for cluster in fleet.clusters))
     await starting.start(programs.publisher(starting.layout, fleet))
     await starting.start(programs.keeper(starting.layout))
 
 
 async def _start_cluster(starting: _Starting, cluster: Cluster) -> None:
-    await starting.start(programs.api_server(starting.tools, cluster, starting.fleet.etcd))
+    await starting.start(programs.api_server(starting.tools, cluster))
     await starting.start(programs.controller_manager(starting.tools, cluster))
     if cluster.role == CONTROL_PLANE:
         await _start_karmada(starting)

@@ -16,14 +16,14 @@ STAGE_ETCD, STAGE_API, STAGE_CONTROLLERS, STAGE_NODES, STAGE_KEEPER = range(5)
 
 
 def etcd_process(tools: Mapping[str, Path], etcd: Etcd) -> Process:
-    """The store of all API servers."""
+    """A store of API servers."""
     check = http_ready(f"http://127.0.0.1:{etcd.health_port}/readyz")
-    return Process("etcd", clusters.etcd_argv(tools["etcd"], etcd), check, STAGE_ETCD)
+    return Process(etcd.name, clusters.etcd_argv(tools["etcd"], etcd), check, STAGE_ETCD)
 
 
-def api_server(tools: Mapping[str, Path], cluster: Cluster, etcd: Etcd) -> Process:
+def api_server(tools: Mapping[str, Path], cluster: Cluster) -> Process:
     """A cluster's API server."""
-    argv = clusters.api_server_argv(tools["kube-apiserver"], cluster, etcd.access)
+    argv = clusters.api_server_argv(tools["kube-apiserver"], cluster)
     check = http_ready(f"{cluster.server}/readyz", cluster.keys.authority.certificate)
     name = f"{cluster.name}-apiserver"
     return Process(name, argv, check, STAGE_API, clusters.MEMORY, deadline_seconds=120)
@@ -43,7 +43,7 @@ def karmada_servers(tools: Mapping[str, Path], fleet: Fleet) -> tuple[Process, .
     shared, control_plane = fleet.karmada, fleet.control_plane
     authority = control_plane.keys.authority.certificate
     aggregated = karmada.aggregated_api_server_argv(
-        tools["karmada-aggregated-apiserver"], shared, fleet.etcd.access, control_plane.etcd_prefix
+        tools["karmada-aggregated-apiserver"], shared, control_plane.etcd.access, control_plane.etcd_prefix
     )
     aggregated_ready = http_ready(f"https://127.0.0.1:{shared.aggregated_port}/readyz", authority)
     webhook = karmada.webhook_argv(tools["karmada-webhook"], shared)

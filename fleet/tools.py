@@ -46,6 +46,7 @@ _BUILD_FLAGS: Mapping[str, tuple[str, ...]] = {
         "-tags=osusergo,grpcnotrace",
         f"-ldflags=-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_PULUMI}",
     ),
+    "store": ("-trimpath", "-ldflags=-s -w"),
 }
 _LOCK_SECONDS = 2 * golang.BUILD_SECONDS
 
@@ -91,7 +92,12 @@ PROGRAMS: Mapping[str, Program] = {
     "karmada-controller-manager": Program("cluster", f"{_KARMADA_COMMANDS}/controller-manager", *_KARMADA_VERSION),
     "karmada-scheduler": Program("cluster", f"{_KARMADA_COMMANDS}/scheduler", *_KARMADA_VERSION),
     "pulumi": Program("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), r"^v3\.2\d\d\."),
+    "etcdctl": Program("store", "go.etcd.io/etcd/etcdctl/v3", ("version",), r"etcdctl version: 3\.6\."),
+    "etcdutl": Program("store", "go.etcd.io/etcd/etcdutl/v3", ("version",), r"etcdutl version: 3\.6\."),
 }
+
+STORE_TOOLS = ("etcdctl", "etcdutl")
+"""With which an operator backs an etcd up, restores and mends it. No fleet needs them: made when asked for by name."""
 
 FILES: Mapping[str, Files] = {
     MANIFESTS: Files(
@@ -112,7 +118,9 @@ FILES: Mapping[str, Files] = {
 
 
 def ensure_tools(names: Iterable[str] | None = None, progress: Progress | None = None) -> Mapping[str, Path]:
-    """Absolute paths of the named tools (keys of `PROGRAMS` and `FILES`; all by default), built where need be.
+    """Absolute paths of the named tools, built where need be.
+
+    `names` are keys of `PROGRAMS` and `FILES`; by default all that a fleet is made of.
 
     Raises:
         GoError: a build failed; the same call resumes it.
@@ -120,7 +128,7 @@ def ensure_tools(names: Iterable[str] | None = None, progress: Progress | None =
         TimeoutError: another build held the lock for too long.
     """
     progress = progress or Lines()
-    wanted = tuple(names) if names is not None else (*PROGRAMS, *FILES)
+    wanted = tuple(names) if names is not None else tuple(n for n in (*PROGRAMS, *FILES) if n not in STORE_TOOLS)
     return {name: _ensure(name, progress) for name in wanted}
 
 

@@ -18,7 +18,7 @@ def pair(name: str) -> KeyPair:
 
 
 ACCESS = EtcdAccess("https://127.0.0.1:20001", PKI / "etcd-ca.crt", pair("etcd-client"))
-ETCD = Etcd(Path("/fleet/etcd"), peer_port=20002, health_port=20003, server=pair("etcd"), access=ACCESS)
+ETCD = Etcd("etcd", Path("/fleet/etcd"), peer_port=20002, health_port=20003, server=pair("etcd"), access=ACCESS)
 KARMADA = Karmada(
     kubeconfig=PKI / "karmada.kubeconfig",
     aggregated_port=20030,
@@ -46,6 +46,7 @@ def cluster(role: Role) -> Cluster:
         port=20010,
         controller_manager_port=20011,
         keys=keys,
+        etcd=ETCD,
         kubeconfig=Path("/fleet/kubeconfigs/cluster.yaml"),
         controller_manager_kubeconfig=PKI / "controller-manager.kubeconfig",
         address_index=None if role == "control-plane" else 7,
@@ -61,7 +62,7 @@ def test_the_command_line_of_etcd(snapshot: SnapshotAssertion) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_command_line_of_an_api_server(role: Role, snapshot: SnapshotAssertion) -> None:
-    assert clusters.api_server_argv(BIN / "kube-apiserver", cluster(role), ACCESS) == snapshot
+    assert clusters.api_server_argv(BIN / "kube-apiserver", cluster(role)) == snapshot
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -81,7 +82,7 @@ def test_the_command_lines_of_karmada(snapshot: SnapshotAssertion) -> None:
 def test_every_listener_is_on_loopback() -> None:
     lines = [
         clusters.etcd_argv(BIN, ETCD),
-        *(clusters.api_server_argv(BIN, cluster(role), ACCESS) for role in ROLES),
+        *(clusters.api_server_argv(BIN, cluster(role)) for role in ROLES),
         *(clusters.controller_manager_argv(BIN, cluster(role)) for role in ROLES),
         karmada.aggregated_api_server_argv(BIN, KARMADA, ACCESS, "/x"),
         karmada.webhook_argv(BIN, KARMADA),

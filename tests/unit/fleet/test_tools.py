@@ -15,6 +15,7 @@ from fleet.tools import (
     MODULES,
     PROGRAMS,
     PULUMI_LANGUAGE_EXECUTOR,
+    STORE_TOOLS,
     ToolError,
     cache_directory,
     ensure_tools,
@@ -115,6 +116,19 @@ def test_a_missing_tool_is_built_with_its_pins_and_then_taken_from_the_cache(
         "karmada-scheduler 2/3",
         "end karmada-scheduler built",
     ]
+
+
+def test_tools_that_no_fleet_needs_are_built_only_when_asked_for(
+    machine: Machine, progress: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given"
+    for name in (PROGRAMS.keys() | FILES.keys()) - set(STORE_TOOLS):
+        script(given / name, name)
+    monkeypatch.setenv(tools.TOOLS_VARIABLE, str(given))
+
+    assert not ensure_tools(progress=progress).keys() & set(STORE_TOOLS)
+    monkeypatch.delenv(tools.TOOLS_VARIABLE)
+    assert ensure_tools(STORE_TOOLS, progress) == {name: cache_directory("store") / name for name in STORE_TOOLS}
 
 
 def test_a_usable_tool_on_path_is_taken_and_an_unusable_one_is_not(machine: Machine, progress: Recorder) -> None:
@@ -228,7 +242,7 @@ def test_a_go_that_is_too_old_is_passed_over_for_the_one_of_the_environment(mach
 
 
 def test_the_pins_are_those_that_the_programs_say_they_are() -> None:
-    cluster, pulumi = ((MODULES / name / "go.mod").read_text() for name in ("cluster", "pulumi"))
+    cluster, pulumi, store = ((MODULES / name / "go.mod").read_text() for name in ("cluster", "pulumi", "store"))
 
     def pinned(text: str, module: str) -> str:
         found = re.search(rf"^\s*{re.escape(module)} v(\S+)", text, re.MULTILINE)
@@ -240,5 +254,7 @@ def test_the_pins_are_those_that_the_programs_say_they_are() -> None:
     assert f"gitVersion=v{pinned(cluster, 'github.com/karmada-io/karmada')} " in flags
     assert f"Version=v{pinned(pulumi, 'github.com/pulumi/pulumi/pkg/v3')}" in flags
     for program in PROGRAMS.values():
-        assert f"\t{program.package}\n" in cluster or f"tool {program.package}\n" in pulumi
+        assert f"\t{program.package}\n" in cluster + store or f"tool {program.package}\n" in pulumi
+    server = pinned(cluster, "go.etcd.io/etcd/server/v3")
+    assert {pinned(store, PROGRAMS[name].package) for name in STORE_TOOLS} == {server}
     assert {files.module for files in FILES.values()} == {"cluster", "pulumi"}
