@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: up down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e check format generate requirements images bench-latency
+.PHONY: up down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e test-faults check format generate requirements images bench-latency
 
 up: $(STAMP) sandbox ## local fleet, `pulumi up` of the reference stack, a table of what runs
 	$(BIN)/python -m fleet up $(if $(MEMBERS),--members $(MEMBERS))
@@ -20,7 +20,7 @@ down: $(STAMP) ## ends exactly what `make up` started; state stays
 clean-fleet: down ## and removes the fleet's state
 	$(BIN)/python -m fleet clean
 
-test: test-unit test-contract test-model test-integration test-e2e ## all tests
+test: test-unit test-contract test-model test-integration test-e2e test-faults ## all tests
 
 test-unit: $(STAMP)
 	$(PYTEST) tests/unit
@@ -39,6 +39,9 @@ test-integration: $(STAMP) sandbox
 
 test-e2e: $(STAMP) sandbox
 	$(PYTEST) tests/e2e
+
+test-faults: $(STAMP) sandbox ## processes killed, networks cut, disks full, under load; ends with a table of figures
+	$(PYTEST) tests/faults
 
 check: $(STAMP) ## format, lint, types, import direction, generated files
 	$(BIN)/ruff format --check .

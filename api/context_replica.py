@@ -62,12 +62,13 @@ class SiteState(Model):
 
     site: Site
     pod: str = ""
+    """Name of the pod; empty once it is gone, and only its undecided changes are left."""
     base_version: int = 0
     base_digest: Digest | None = None
     """chainDigest of the revision that it last applied; absent before the first."""
     applied_version: int = 0
     digest: Digest | None = None
-    """Digest of the payload that it holds now, local changes included."""
+    """Digest of the payload that it holds now, its changes included; items of direction Local count as in the base."""
     changes: list[Change] = Field(default_factory=list[Change], max_length=1000)
     problems: list[Problem] = Field(default_factory=list[Problem], max_length=20)
     inventory: Inventory | None = None
@@ -119,7 +120,9 @@ class ContextReplicaStatus(Observed):
 
     decided: list[SiteDecision] = Field(default_factory=list[SiteDecision], max_length=500, json_schema_extra=BY_SITE)
     outcomes: list[ItemOutcome] = Field(default_factory=list[ItemOutcome], max_length=100)
-    message: str | None = None
+    """What became of the last changes, oldest first."""
+    inventory_wanted: list[Site] = Field(default_factory=list[Site], max_length=500)
+    """Sites that stand on a revision which the control plane has lost: each is asked for its inventory."""
 
 
 class ContextReplica(KubernetesObject):

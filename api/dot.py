@@ -16,7 +16,7 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 """SHA-256 over RFC 8785 canonical JSON."""
 
 VersionVector = Annotated[dict[Site, Hlc], Field(max_length=2048)]
-"""For each site the greatest HLC of its changes that a revision has taken in."""
+"""For each site the greatest HLC of its changes that a revision has taken in; `*` stands for sites no longer named."""
 
 
 class Dot(Model):

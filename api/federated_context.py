@@ -36,6 +36,8 @@ class Direction(StrEnum):
     """Changes in members are reverted and recorded."""
     FROM_MEMBER = "FromMember"
     """The declaration seeds an item; from then on only members change it."""
+    LOCAL = "Local"
+    """The declaration seeds an item in each pod; from then on the pod's copy is its own: not told, not overwritten."""
 
 
 class ConflictRule(Model):
@@ -75,7 +77,9 @@ class History(Model):
     """How much of the past is kept."""
 
     revisions: int = Field(default=20, ge=1, le=1000)
-    """Number of revisions kept."""
+    """Number of revisions kept at most, the head among them."""
+    days: int | None = Field(default=None, ge=1, le=3650)
+    """How many days a revision is kept at most after another has replaced it. Absent: only the number matters."""
 
 
 class FederatedContextSpec(Model):

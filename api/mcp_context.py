@@ -26,6 +26,15 @@ class Tombstone(Model):
     dot: Dot
 
 
+class LocalRule(Model):
+    """Whether the items whose name matches are local."""
+
+    match: str = Field(min_length=1, max_length=253)
+    """Shell-style pattern over item names."""
+    local: bool
+    """False: an exception from the rules that follow."""
+
+
 class ServedPayload(Model):
     """The items that servers serve."""
 
@@ -48,6 +57,8 @@ class MCPContextSpec(Model):
     chain_digest: Digest
     """Identity of the revision: covers its content, its origin and its parent."""
     version_vector: VersionVector = Field(default_factory=dict)
+    local_items: list[LocalRule] | None = Field(default=None, max_length=65)
+    """Which items each pod keeps to itself, listed here or not: the first match decides. Absent: none."""
 
 
 class ReplicaCounts(Observed):

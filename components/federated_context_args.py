@@ -64,7 +64,7 @@ class FederatedContextSettings(TypedDict):
     conflict_policy: NotRequired[ConflictPolicyArgs]
     """How concurrent changes are decided."""
     direction: NotRequired[str]
-    """TwoWay, or FromControlPlane: changes in members are reverted and recorded."""
+    """Which way changes flow: TwoWay, FromControlPlane, FromMember or Local."""
     history: NotRequired[HistoryArgs]
     """How much of the past is kept."""
     suspended: NotRequired[bool]

@@ -4,15 +4,16 @@ One step of the control plane: recover what the store has lost, else merge what 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec, Declared
 from api.federated_context import FederatedContext, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
-from core import commit, version_vector
+from core import commit, compact, version_vector
 from core.declare import declare
 from core.merge import Merge, Merger, merge
-from core.recover import is_known, recover
+from core.recover import is_retained, may_be_merged, recover
 
 History = Sequence[ContextRevisionSpec]
 """Retained revisions, oldest first; the last is the head."""
@@ -28,7 +29,7 @@ def advance(
 def held_back(history: History, replica: ContextReplicaSpec) -> tuple[str, ...]:
     """Items whose changes stay undecided although the head has been advanced: they do not fit into the payload."""
     vector = history[-1].version_vector if history else {}
-    changes = [change for site in replica.sites if is_known(history, site) for change in site.changes]
+    changes = [change for site in replica.sites if may_be_merged(history, site) for change in site.changes]
     return tuple(sorted({change.item for change in changes if not version_vector.includes(vector, change.dot)}))
 
 
@@ -45,13 +46,14 @@ def _recovered(
     """Takes back what a member still holds and the store has lost."""
     head = history[-1] if history else None
     for site in sites:
-        if site.inventory is None or is_known(history, site):
+        if site.inventory is None or is_retained(history, site.base_digest):
             continue
         recovery = recover(history, site.inventory, site.changes, context.spec, merger)
         if recovery is not None:
+            state = _compacted(recovery.merged, sites, merger)
             declared = head.declared if head else Declared()
             name, now = context.metadata.name, merger.now_millis
-            return commit.next_revision(name, head, recovery.merged, declared, now, recovery.number)
+            return commit.next_revision(name, head, state, declared, now, recovery.number)
     return None
 
 
@@ -64,14 +66,21 @@ def _merged(
     """
     head = history[-1] if history else None
     declaration = declare(head, context.spec.context_payload, context.metadata.generation, merger)
-    proposals = [list(declaration.changes), *(site.changes for site in sites if is_known(history, site))]
+    proposals = [list(declaration.changes), *(site.changes for site in sites if may_be_merged(history, site))]
     state = _within_limit(history, proposals, context.spec, merger)
     if state is None and head is not None:
         return None
-    state = state or Merge.after(None)
+    state = _compacted(state or Merge.after(None), sites, merger)
     taken = all(version_vector.includes(state.vector, change.dot) for change in declaration.changes)
     declared = declaration.declared if taken else head.declared if head else Declared()
     return commit.next_revision(context.metadata.name, head, state, declared, merger.now_millis)
+
+
+def _compacted(state: Merge, sites: Sequence[SiteState], merger: Merger) -> Merge:
+    """Without what a revision need not carry on for ever."""
+    now, known = merger.now_millis, merger.heard_of.union(site.site for site in sites)
+    vector = compact.without_gone_sites(state.vector, known, now)
+    return replace(state, vector=vector, items=compact.without_old_tombstones(state.items, now))
 
 
 def _within_limit(

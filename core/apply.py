@@ -11,6 +11,7 @@ from core import clock
 from core.canonical import content_digest, payload_digest
 from core.detect import Local
 from core.journal import Base, Held, Journal
+from core.local_items import is_local
 from core.version_vector import dominates
 
 REASON_RECOVERY_NEEDED: Final = "RecoveryNeeded"
@@ -39,6 +40,15 @@ class Revision:
         live = {item.name: Held(digest=content_digest(contents[item.name]), dot=item.dot) for item in items}
         return cls(spec, contents, live | {tombstone.name: Held(dot=tombstone.dot) for tombstone in spec.tombstones})
 
+    def is_local(self, item: str) -> bool:
+        """Whether a site keeps an item to itself, be it in the revision or not."""
+        return is_local(self.spec.local_items, item)
+
+    @property
+    def seeds(self) -> dict[str, str]:
+        """Content digest of each local item."""
+        return {name: held.digest for name, held in self.targets.items() if held.digest and self.is_local(name)}
+
 
 @dataclass(frozen=True)
 class Write:
@@ -61,7 +71,7 @@ class Plan:
 
     writes: tuple[Write, ...]
     kept: frozenset[str]
-    """Items that stay as they are: their change is undecided, or they are unreadable."""
+    """Items that stay as they are: their change is undecided, they are unreadable, or the copy is the site's own."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +88,14 @@ def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journ
     """The first journal of a site: whatever it finds in its directory is of unknown origin.
 
     What the revision knows, deleted items included, is expected to be as it is found: the revision replaces it, and it
-    is never taken for a new change. What the revision does not know, `detect` offers as additions.
+    is never taken for a new change. What the revision does not know, `detect` offers as additions. Local items stay.
     """
     return Journal(
         site=site,
         incarnation=incarnation,
         context_type=revision.spec.context_type,
         last_hlc=clock.latest(revision.spec.version_vector.values()),
+        base=Base(local_items=revision.spec.local_items),
         held={name: Held(digest=digest) for name, digest in local.digests.items() if name in revision.targets},
     )
 
@@ -92,7 +103,8 @@ def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journ
 def plan(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal | None:
     """What applying the revision takes; None if all of it is applied.
 
-    The base's own revision is planned again while an item that was kept can now be brought up to it.
+    The base's own revision is planned again while an item that was kept can now be brought up to it, and when it has
+    become another matter which items are local.
 
     Args:
         journal: after `detect` of the same `local`.
@@ -101,11 +113,13 @@ def plan(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal |
     """
     if refusal := _refuse(journal.base, revision):
         return refusal
-    vector = revision.spec.version_vector
-    undecided = {name for name in journal.pending if journal.is_undecided(name, vector)}
+    spec, vector = revision.spec, revision.spec.version_vector
+    known = {*revision.targets, *journal.held, *journal.pending, *local.digests}
+    undecided = {name for name in journal.pending if journal.is_undecided(name, vector) and not revision.is_local(name)}
     kept = local.unreadable | undecided
-    names = sorted({*revision.targets, *journal.held, *journal.pending, *local.digests} - kept)
-    is_base = journal.base.chain_digest == revision.spec.chain_digest
+    kept |= {name for name in known - kept if _is_own(journal, revision, local, name)}
+    names = sorted(known - kept)
+    is_base = (journal.base.chain_digest, journal.base.local_items) == (spec.chain_digest, spec.local_items)
     if is_base and all(_is_settled(journal, revision, name) for name in names):
         return None
     writes = [_write(journal, revision, local, name) for name in names]
@@ -116,11 +130,14 @@ def plan(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal |
 def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
     """The journal once all items but the kept ones hold the revision.
 
-    A kept item still holds what it was set from before: a later edit of it has not seen the revision.
+    A kept item still holds what it was set from before: a later edit of it has not seen the revision. A change of an
+    item that is local now is withdrawn: the copy stays, and is a change again should the item be local no longer.
     """
     spec = revision.spec
     held = {name: value for name, value in revision.targets.items() if name not in kept}
     held |= {name: value for name, value in journal.held.items() if name in kept}
+    news = {name for name in kept if _is_news(journal, revision, name)}
+    waiting = news | {name for name in revision.targets if revision.is_local(name)}
     return journal.model_copy(
         update={
             "base": Base(
@@ -128,10 +145,13 @@ def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
                 version=spec.version,
                 chain_digest=spec.chain_digest,
                 version_vector=spec.version_vector,
+                local_items=spec.local_items,
             ),
             "held": dict(sorted(held.items())),
-            "pending": {name: change for name, change in journal.pending.items() if name in kept},
-            "waiting": {name: _item(revision, name) for name in sorted(kept) if _is_news(journal, revision, name)},
+            "pending": {
+                name: change for name, change in journal.pending.items() if name in kept and not revision.is_local(name)
+            },
+            "waiting": {name: _item(revision, name) for name in sorted(waiting)},
             # The receive rule of hybrid logical clocks: what this site does next is later than all it has seen.
             "last_hlc": clock.latest([journal.last_hlc, *spec.version_vector.values()]),
         }
@@ -162,6 +182,20 @@ def _write(journal: Journal, revision: Revision, local: Local, name: str) -> Wri
     held = journal.held.get(name)
     unique = before is not None and held is not None and held.dot is None
     return Write(name, before, after, revision.contents.get(name), unique)
+
+
+def _is_own(journal: Journal, revision: Revision, local: Local, name: str) -> bool:
+    """Whether the local copy, or its absence, is neither the revision's nor to be replaced by it.
+
+    A local item without a copy is seeded, unless the site has deleted this very one. A copy that has been changed
+    while its item was local is no change yet, so it must stay until it is.
+    """
+    now, target = local.digests.get(name), revision.targets.get(name, _ABSENT)
+    if now == target.digest:
+        return False
+    if revision.is_local(name):
+        return now is not None or target == journal.held.get(name)
+    return journal.is_local(name) and now != journal.expected(name)
 
 
 def _is_news(journal: Journal, revision: Revision, name: str) -> bool:

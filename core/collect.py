@@ -49,7 +49,7 @@ def collect(
     sites = _with_inventories_that_fit(sites)
     for state in _sites(place, [cluster_replica] if cluster_replica else []):
         if state.site not in sites and not is_decided(state, version_vector):
-            sites[state.site] = state
+            sites[state.site] = state.model_copy(update={"pod": ""})
     return ContextReplicaSpec(
         context=place.context,
         context_namespace=place.namespace,
@@ -92,7 +92,7 @@ def status_for(pod_replica: ContextReplicaSpec, decisions: ContextReplicaStatus)
     return ContextReplicaStatus(
         decided=[decision for decision in decisions.decided if decision.site in sites],
         outcomes=[outcome for outcome in decisions.outcomes if outcome.dot.site in sites],
-        message=decisions.message,
+        inventory_wanted=[site for site in decisions.inventory_wanted if site in sites],
     )
 
 

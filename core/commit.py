@@ -1,10 +1,8 @@
 """commit: a merged state becomes the next revision; revisions form a hash chain."""
 
-from collections.abc import Iterable
-
-from api.context_revision import ContextRevisionSpec, Declared, RevisionItem
+from api.context_revision import ContextRevisionSpec, Declared
 from core import clock
-from core.canonical import digest, payload_digest
+from core.chain import chain_digest, digest_of
 from core.merge import Merge
 
 
@@ -40,19 +38,6 @@ def next_revision(
         declared=declared,
     )
     return unchained.model_copy(update={"chain_digest": chain_digest(unchained)})
-
-
-def digest_of(items: Iterable[RevisionItem]) -> str:
-    """Digest of the payload that the items make."""
-    return payload_digest({item.name: item.digest for item in items if item.digest})
-
-
-def chain_digest(revision: ContextRevisionSpec) -> str:
-    """Digest over all fields but itself; contents stand in by their digests."""
-    wire = revision.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"chain_digest": True, "items": {"__all__": {"content"}}}
-    )
-    return digest(wire)
 
 
 _NO_DIGEST = "sha256:" + "0" * 64

@@ -37,7 +37,7 @@ def is_refused(spec: FederatedContextSpec, item: str, dot: Dot, *, new: bool) ->
     match direction_for(spec, item):
         case Direction.TWO_WAY:
             return False
-        case Direction.FROM_CONTROL_PLANE:
+        case Direction.FROM_CONTROL_PLANE | Direction.LOCAL:
             return kind not in (DECLARED_SITE, OPERATOR_SITE)
         case Direction.FROM_MEMBER:
             return kind == DECLARED_SITE and not new

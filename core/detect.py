@@ -1,6 +1,6 @@
 """detect: content digests now against what the journal expects → changes with dots. Never events, times or versions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from api.condition import REASON_INVALID_ITEM
@@ -38,14 +38,18 @@ class Local:
 def detect(journal: Journal, local: Local, now_millis: int) -> Journal:
     """The journal with a change for every item that is not as expected; the same object if there is none.
 
+    Local items are never changes.
+
     A change stays pending until it is decided: an edit back to the old content is a further change, because the
     first one may already be on its way. Its base dot is that of the item it was made on, tombstones included.
+    What is found before a first revision is applied may be as old as can be: it is dated right after that revision, so
+    that it never wins over what came later.
     """
     changes: dict[str, Change] = {}
-    hlc = journal.last_hlc
+    hlc, now = journal.last_hlc, now_millis if journal.base.version else 0
     for item in sorted({*journal.held, *journal.pending, *local.digests} - local.unreadable):
-        if local.digests.get(item) != journal.expected(item):
-            hlc = clock.tick(hlc, now_millis)
+        if local.digests.get(item) != journal.expected(item) and not journal.is_local(item):
+            hlc = clock.tick(hlc, now)
             changes[item] = _change(
                 item, local.contents.get(item), Dot(site=journal.site, hlc=hlc), journal.held.get(item)
             )
@@ -71,17 +75,28 @@ def withhold(journal: Journal, local: Local) -> tuple[Local, list[Problem]]:
 
 
 def mass_deletion(journal: Journal, local: Local) -> list[str]:
-    """The items that vanished at once, if they are so many that a person must confirm it; otherwise none."""
-    expected = [name for name in {*journal.held, *journal.pending} if journal.expected(name) is not None]
-    vanished = sorted({*expected} - {*local.digests} - local.unreadable)
-    is_emptied = not local.digests and not local.unreadable and len(vanished) >= _EMPTIED_LIMIT
-    is_most = len(vanished) > max(_MASS_LIMIT, len(expected) / 2)
-    return vanished if is_emptied or is_most else []
+    """The items that vanished at once, if they are so many that a person must confirm it; otherwise none.
+
+    Deletions that are not decided yet count with new ones: of one sweep, a part may have been seen before. Local items
+    do not count: their deletion is nobody else's.
+    """
+    known = _shared(journal, {*journal.held, *journal.pending})
+    there = {name for name in known if journal.expected(name) or (name in journal.held and journal.held[name].digest)}
+    present = _shared(journal, {*local.digests, *local.unreadable})
+    vanished = sorted(there - present)
+    is_emptied = not present and len(vanished) >= _EMPTIED_LIMIT
+    is_most = len(vanished) > max(_MASS_LIMIT, len(there) / 2)
+    is_new = any(journal.expected(name) for name in vanished)
+    return vanished if is_new and (is_emptied or is_most) else []
 
 
 def problem(reason: str, message: str, item: str | None = None) -> Problem:
     """A problem whose message fits."""
     return Problem(reason=reason, message=message[:_MESSAGE_LIMIT], item=item)
+
+
+def _shared(journal: Journal, names: Set[str]) -> set[str]:
+    return {name for name in names if not journal.is_local(name)}
 
 
 def _change(item: str, content: ItemContent | None, dot: Dot, held: Held | None) -> Change:

@@ -10,7 +10,7 @@ def inventory(journal: Journal, local: Local) -> Inventory | None:
     """What the site holds of its base; None before the first revision.
 
     An item that the site has changed since it was set is left out: the change has seen it. So is one that cannot be
-    read, and one that no revision has given.
+    read, and one that no revision has given. Of a local item, the revision's content is handed over, never the own one.
 
     Args:
         journal: after `detect` of the same `local`.
@@ -32,7 +32,7 @@ def inventory(journal: Journal, local: Local) -> Inventory | None:
 
 def _held(journal: Journal, local: Local, name: str) -> RevisionItem | None:
     held = journal.held[name]
-    if held.dot is None or name in journal.pending or name in local.unreadable:
+    if held.dot is None or name in journal.pending or name in local.unreadable or journal.is_local(name):
         return None
     if local.digests.get(name) != held.digest:
         return None

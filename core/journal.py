@@ -9,18 +9,21 @@ from api.context_replica import Change
 from api.context_revision import RevisionItem
 from api.dot import Digest, Dot, Hlc, Site, VersionVector
 from api.item import ContextType, ItemName
+from api.mcp_context import LocalRule
 from api.model import Model
 from core import canonical, clock
+from core.local_items import is_local
 from core.version_vector import includes
 
 
 class Base(Model):
-    """The revision last applied; version 0 before the first."""
+    """The revision last applied, and the rules that came with it; version 0 before the first."""
 
     epoch: int = 0
     version: int = 0
     chain_digest: Digest | None = None
     version_vector: VersionVector = Field(default_factory=dict)
+    local_items: list[LocalRule] | None = None
 
 
 class Held(Model):
@@ -43,11 +46,11 @@ class Journal(Model):
     """No dot of this site is later."""
     base: Base = Field(default_factory=Base)
     held: dict[ItemName, Held] = Field(default_factory=dict[ItemName, Held])
-    """An item that was kept when the base was applied still holds what it was set from before."""
+    """An item that was kept when the base was applied still holds what it was set from before; so does a local item."""
     pending: dict[ItemName, Change] = Field(default_factory=dict[ItemName, Change])
     """Changes that are not decided, or decided but not yet overwritten by the decision."""
     waiting: dict[ItemName, RevisionItem] = Field(default_factory=dict[ItemName, RevisionItem])
-    """What the base holds of an item that was kept when it was applied: nowhere else does this site have it."""
+    """What the base holds of an item that was kept when it was applied, or is local: it may be nowhere else here."""
 
     def expected(self, item: str) -> str | None:
         """Content digest that the local copy has if nobody has changed it since; None if there is no such item."""
@@ -55,6 +58,15 @@ class Journal(Model):
             return canonical.content_digest(change.content) if change.content else None
         held = self.held.get(item)
         return held.digest if held else None
+
+    def is_local(self, item: str) -> bool:
+        """Whether the local copy is this site's own, which nobody else is told of."""
+        return is_local(self.base.local_items, item)
+
+    @property
+    def seeds(self) -> dict[str, str]:
+        """Content digest in the base of each local item that the base holds."""
+        return {name: item.digest for name, item in self.waiting.items() if item.digest and self.is_local(name)}
 
     def is_undecided(self, item: str, version_vector: Mapping[str, str]) -> bool:
         """Whether the item has a change that is not in the version vector."""

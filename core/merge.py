@@ -9,7 +9,7 @@ proposals are harmless.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from api.context_replica import Change, ItemOutcome, Outcome
+from api.context_replica import Change
 from api.context_revision import Cause, ConflictRecord, ContextRevisionSpec, Loser, RevisionItem
 from api.dot import Dot
 from api.federated_context import ConflictPolicyName, FederatedContextSpec
@@ -30,6 +30,8 @@ class Merger:
     incarnation: str
     """Never used again once the store may have lost what this one wrote."""
     now_millis: int
+    heard_of: frozenset[str] = frozenset()
+    """Sites that it has heard of lately, though no replica may tell of them just now."""
 
     @property
     def site(self) -> str:
@@ -45,7 +47,6 @@ class Merge:
     vector: dict[str, str]
     causes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     conflicts: list[ConflictRecord] = field(default_factory=list[ConflictRecord])
-    outcomes: list[ItemOutcome] = field(default_factory=list[ItemOutcome])
 
     @classmethod
     def after(cls, head: ContextRevisionSpec | None) -> "Merge":
@@ -89,8 +90,7 @@ def merge(
     for change in new:
         state.vector[change.dot.site] = change.dot.hlc
         state.causes.setdefault(change.dot.site, []).append(change.item)
-        outcome = _decide(state, change, history, spec, merger)
-        state.outcomes.append(ItemOutcome(item=change.item, dot=change.dot, outcome=outcome))
+        _decide(state, change, history, spec, merger)
     return state
 
 
@@ -100,22 +100,29 @@ def _decide(
     history: Sequence[ContextRevisionSpec],
     spec: FederatedContextSpec,
     merger: Merger,
-) -> Outcome:
+) -> None:
     held, revised = state.items.get(change.item), revised_item(change)
-    if is_refused(spec, change.item, change.dot, new=held is None):
-        if held is None or held.digest != revised.digest:
-            record(state, held or revised, revised, change.base_dot, direction_for(spec, change.item))
-        return Outcome.REJECTED
+    if refused(state, change, spec):
+        return
     if kind_of(change.dot.site) == OPERATOR_SITE:
-        state.conflicts = [found for found in state.conflicts if not (found.open and found.item == change.item)]
+        state.conflicts = [_closed(found) if found.item == change.item else found for found in state.conflicts]
     if held is None or held.dot == change.base_dot or held.dot.site == change.dot.site:
         state.items[change.item] = revised
-        return Outcome.ACCEPTED
-    if held.digest == revised.digest:
+    elif held.digest == revised.digest:
         state.items[change.item] = revised if change.dot.order > held.dot.order else held
-        return Outcome.ACCEPTED
-    base = _common_ancestor(history, held, change)
-    return reconcile(state, held, revised, base, change.base_dot, spec, merger)
+    else:
+        base = _common_ancestor(history, held, change)
+        reconcile(state, held, revised, base, change.base_dot, spec, merger)
+
+
+def refused(state: Merge, change: Change, spec: FederatedContextSpec) -> bool:
+    """Whether the item's direction refuses a change; then it is on record, unless it changes nothing."""
+    held, revised = state.items.get(change.item), revised_item(change)
+    if not is_refused(spec, change.item, change.dot, new=held is None):
+        return False
+    if held is None or held.digest != revised.digest:
+        record(state, held or revised, revised, change.base_dot, direction_for(spec, change.item))
+    return True
 
 
 def reconcile(
@@ -126,7 +133,7 @@ def reconcile(
     base_dot: Dot | None,
     spec: FederatedContextSpec,
     merger: Merger,
-) -> Outcome:
+) -> None:
     """Decides between the head's item and one whose writer had not seen it: merged, or one kept and one recorded."""
     policy = policy_for(spec, held.name)
     if policy is ConflictPolicyName.THREE_WAY_MERGE and held.content and revised.content:
@@ -135,7 +142,7 @@ def reconcile(
             merged = _merged_item(state, held, revised, content, merger)
             state.items[held.name] = merged
             record(state, merged, revised, base_dot, policy, merged=True)
-            return Outcome.MERGED
+            return
     if held.deleted != revised.deleted:
         wins = bool(held.deleted)
     else:
@@ -144,7 +151,11 @@ def reconcile(
     kept, lost = (revised, held) if wins else (held, revised)
     state.items[held.name] = kept
     record(state, kept, lost, base_dot, policy, opened=policy is ConflictPolicyName.MANUAL)
-    return Outcome.CONFLICT
+
+
+def _closed(found: ConflictRecord) -> ConflictRecord:
+    """An operator has decided, maybe without having seen this conflict: the loser stays on record."""
+    return found.model_copy(update={"open": False})
 
 
 def _common_ancestor(history: Sequence[ContextRevisionSpec], held: RevisionItem, change: Change) -> ItemContent | None:

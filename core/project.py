@@ -7,6 +7,7 @@ from api.federated_context import FederatedContext
 from api.item import Item
 from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from api.names import API_VERSION, CONTEXT_LABEL
+from core.local_items import local_rules
 from core.placement import placement
 
 Object = dict[str, Any]
@@ -32,6 +33,7 @@ def served(context: FederatedContext, head: ContextRevisionSpec) -> MCPContextSp
         digest=head.digest,
         chain_digest=head.chain_digest,
         version_vector=head.version_vector,
+        local_items=local_rules(context.spec),
     )
 
 
@@ -79,6 +81,17 @@ def revision_object(context: FederatedContext, name: str, spec: ContextRevisionS
 def policy_name(context: str) -> str:
     """Name of a context's PropagationPolicy."""
     return f"mcpfed-{context}"
+
+
+def is_applied(stored: Object, desired: Object) -> bool:
+    """Whether an object of ours is as wanted, so that a field that is wanted no longer is gone, too.
+
+    Karmada adds defaults to a policy, though none to its choice of clusters.
+    """
+    if desired["kind"] == "MCPContext":
+        return bool(stored["spec"] == desired["spec"])
+    affinity = desired["spec"]["placement"]["clusterAffinity"]
+    return covers(stored["spec"], desired["spec"]) and bool(stored["spec"]["placement"]["clusterAffinity"] == affinity)
 
 
 def covers(observed: Any, desired: Any) -> bool:

@@ -12,7 +12,7 @@ from api.context_replica import Change, Inventory, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.federated_context import FederatedContextSpec
 from core import version_vector
-from core.merge import Merge, Merger, reconcile, revised_item
+from core.merge import Merge, Merger, reconcile, refused, revised_item
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,23 @@ class Recovery:
     number: tuple[int, int]
 
 
-def is_known(history: Sequence[ContextRevisionSpec], state: SiteState) -> bool:
-    """Whether the revision that a site stands on is one of ours, or older than all that are retained."""
-    if state.base_digest is None or not history:
-        return state.base_digest is None
-    if any(revision.chain_digest == state.base_digest for revision in history):
+def is_retained(history: Sequence[ContextRevisionSpec], digest: str | None) -> bool:
+    """Whether a revision, told by its chainDigest, is one of ours; no revision at all is, too."""
+    return digest is None or any(revision.chain_digest == digest for revision in history)
+
+
+def may_be_merged(history: Sequence[ContextRevisionSpec], state: SiteState) -> bool:
+    """Whether the changes of a site need not wait for an inventory of what the store may have lost.
+
+    They stand on one of our revisions, or on one older than all that are retained; or their pod is gone, and nobody
+    will say more than is known by now about what they stand on.
+    """
+    if is_retained(history, state.base_digest):
         return True
-    return state.base_version < history[0].version
+    if not history:
+        return False
+    lost = state.inventory and not version_vector.dominates(history[-1].version_vector, state.inventory.version_vector)
+    return state.base_version < history[0].version or not (state.pod or lost)
 
 
 def recover(
@@ -75,15 +85,18 @@ def _take_change(
     held, revised, base = state.items.get(change.item), revised_item(change), change.base_dot
     state.vector[change.dot.site] = change.dot.hlc
     state.causes.setdefault(change.dot.site, []).append(change.item)
+    if refused(state, change, spec):
+        return
     if held is None or held.dot == base or held.dot.site == change.dot.site or held.digest == revised.digest:
         state.items[change.item] = revised
     elif (
         base is not None
-        and not version_vector.includes(seen, base)
-        and version_vector.includes(inventory.version_vector, base)
-        and version_vector.includes(inventory.version_vector, held.dot)
+        and not version_vector.covers(seen, base)
+        and version_vector.covers(inventory.version_vector, base)
+        and version_vector.covers(inventory.version_vector, held.dot)
+        and version_vector.covers(seen, held.dot)
     ):
-        state.items[change.item] = revised  # it stands on a lost item, which had replaced what we hold
+        state.items[change.item] = revised  # it stands on a lost item, which had replaced what we held
     else:
         reconcile(state, held, revised, None, base, spec, merger)
 
@@ -97,10 +110,10 @@ def _take_back(
     merger: Merger,
 ) -> None:
     held = state.items.get(item.name)
-    if version_vector.includes(seen, item.dot):
+    if version_vector.covers(seen, item.dot):
         return  # our log has accounted for this change already
     state.causes.setdefault(item.dot.site, []).append(item.name)
-    if held is None or held.digest == item.digest or version_vector.includes(inventory.version_vector, held.dot):
+    if held is None or held.digest == item.digest or version_vector.covers(inventory.version_vector, held.dot):
         state.items[item.name] = item  # the member's branch had seen what we hold
     else:
         reconcile(state, held, item, None, None, spec, merger)

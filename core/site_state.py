@@ -6,6 +6,7 @@ from api.context_replica import Change, Inventory, Problem, SiteState
 from core import canonical
 from core.detect import Local
 from core.journal import Journal
+from core.local_items import comparable
 
 PUBLISHED_BYTES: Final = 1024 * 1024
 """Inventory and changes of at most this size, as canonical JSON, are told at a time: etcd stores 1.5 MiB per object."""
@@ -41,7 +42,8 @@ def site_state(
 def _digest(journal: Journal, local: Local) -> str:
     """Digest of the payload held; an unreadable item counts as it was last readable, for so it is served."""
     unreadable = {name: digest for name in local.unreadable if (digest := journal.expected(name))}
-    return canonical.payload_digest({**unreadable, **local.digests})
+    held = {**unreadable, **local.digests}
+    return canonical.payload_digest(comparable(held, journal.base.local_items, journal.seeds))
 
 
 def _publishable(journal: Journal, size: int) -> list[Change]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from api.context_revision import ContextRevisionSpec, RevisionItem
-from core import commit
 from core.canonical import content_digest
+from core.chain import chain_digest, digest_of
 from core.version_vector import dominates
 
 
@@ -45,9 +45,9 @@ def verify(revisions: Iterable[ContextRevisionSpec]) -> list[Flaw]:
 def revision_flaws(revision: ContextRevisionSpec) -> list[Flaw]:
     """What is wrong with a revision by itself."""
     messages = [message for item in revision.items for message in _item_flaws(item)]
-    if commit.digest_of(revision.items) != revision.digest:
+    if digest_of(revision.items) != revision.digest:
         messages.append("digest is not that of its items")
-    if commit.chain_digest(revision) != revision.chain_digest:
+    if chain_digest(revision) != revision.chain_digest:
         messages.append("chainDigest is not that of its fields: something in it was changed")
     if any(hlc > revision.hlc for hlc in revision.version_vector.values()):
         messages.append("hlc is before a change that it has taken in")

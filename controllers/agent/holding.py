@@ -67,6 +67,8 @@ class Holding:
         """Of the last scan."""
         self._refusal: Refusal | None = None
         """Why the newest revision is not applied."""
+        self.inventory_wanted = False
+        """Whether the control plane asks for an inventory: it does not know the revision that is held."""
         self.awaits_newer = False
         """Whether the newest revision is older than what is held, and may have been delivered late."""
         self._obstructions: list[Problem] = []
@@ -222,7 +224,8 @@ class Holding:
 
     def _state(self, journal: Journal, local: Local) -> SiteState:
         """What to publish: with an inventory while the control plane lacks something that was applied here."""
-        needed = self._refusal is not None and self._refusal.reason == REASON_RECOVERY_NEEDED
+        is_older = self._refusal is not None and self._refusal.reason == REASON_RECOVERY_NEEDED
+        needed = is_older or self.inventory_wanted
         return self._told(journal, local, inventory(journal, local) if needed else None)
 
     def _told(self, journal: Journal, local: Local, held: Inventory | None = None) -> SiteState:

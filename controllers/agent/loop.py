@@ -24,6 +24,8 @@ FULL_SCAN_SECONDS = 30.0
 """A change of which no event told is found within this time."""
 LATE_SECONDS = 1.0
 """An older revision that our API server holds for longer than this was not delivered late: a newer one is lost."""
+MENDED_SECONDS = 5.0
+"""Longest pause until a volume that has failed is tried again: nothing tells that it was mended."""
 LAST_WORD_SECONDS = 10.0
 """How long the last publication may take when the pod ends, within the grace period of 30 s."""
 
@@ -59,7 +61,7 @@ class ContextLoop:
         self._newest = newest
         self._is_withdrawn = is_withdrawn
         self._wake = asyncio.Event()
-        self._backoff = DecorrelatedJitter(Random(), base_seconds=0.5)  # noqa: S311  spreads load, guards nothing
+        self._backoff = DecorrelatedJitter(Random(), base_seconds=0.5, max_seconds=MENDED_SECONDS)  # noqa: S311  guards nothing
         self._holding: Holding | None = None
         self._parsed: tuple[Object, Revision] | None = None
         self._delivered = ("", 0.0)
@@ -106,8 +108,10 @@ class ContextLoop:
 
     async def _detect(self, *, thorough: bool) -> None:
         holding = await self._opened()
-        confirmation = self.publisher.confirmation
-        self._offer(await asyncio.to_thread(holding.detect, thorough=thorough, confirmation=confirmation))
+        requests = self.publisher.requests
+        holding.inventory_wanted = requests.inventory_wanted
+        state = await asyncio.to_thread(holding.detect, thorough=thorough, confirmation=requests.confirmation)
+        self._offer(state)
 
     async def _apply(self, raw: Object) -> None:
         holding = await self._opened()

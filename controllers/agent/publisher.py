@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
+from typing import Self
 
 import structlog
 from pydantic import ValidationError
@@ -20,6 +22,25 @@ from core.confirmation import CONFIRM_ANNOTATION
 _log = structlog.get_logger(__name__)
 
 _FAILURES = (ApiError, Unreachable, ConfigurationError)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What others ask of a site by way of its replica."""
+
+    confirmation: str = ""
+    """What a person has confirmed, see core.confirmation; empty if nothing."""
+    inventory_wanted: bool = False
+    """Whether the control plane has lost the revision that is held here."""
+
+    @classmethod
+    def of(cls, replica: Object | None) -> Self:
+        """Those in a stored replica."""
+        if replica is None:
+            return cls()
+        annotations: dict[str, str] = replica["metadata"].get("annotations") or {}
+        wanted = bool(replica.get("status", {}).get("inventoryWanted"))
+        return cls(annotations.get(CONFIRM_ANNOTATION, ""), wanted)
 
 
 class Publisher:
@@ -45,12 +66,12 @@ class Publisher:
         """The last write and the spec that the server made of it."""
 
     @property
-    def confirmation(self) -> str:
-        """What a person has confirmed, see core.confirmation; empty if nothing."""
-        return _confirmation(self._replicas.cache.get(self._key))
+    def requests(self) -> Requests:
+        """What is asked of this site now."""
+        return Requests.of(self._replicas.cache.get(self._key))
 
     def subscribe(self, subscriber: Callable[[], None]) -> None:
-        """Calls `subscriber` when `confirmation` has changed."""
+        """Calls `subscriber` when `requests` have changed."""
         self._subscribers.append(subscriber)
 
     def offer(self, state: SiteState) -> None:
@@ -79,7 +100,7 @@ class Publisher:
 
     def _on_replica(self, _key: ObjectKey, old: Object | None, new: Object | None) -> None:
         self._wake.set()
-        if _confirmation(old) != _confirmation(new):
+        if Requests.of(old) != Requests.of(new):
             for subscriber in self._subscribers:
                 subscriber()
 
@@ -159,11 +180,6 @@ def _is_foreign(stored: Object, offered: ContextReplicaSpec) -> bool:
     """
     spec = _parse(stored)
     return spec is not None and bool({state.site for state in spec.sites} - {state.site for state in offered.sites})
-
-
-def _confirmation(stored: Object | None) -> str:
-    annotations: dict[str, str] = (stored["metadata"].get("annotations") or {}) if stored else {}
-    return annotations.get(CONFIRM_ANNOTATION, "")
 
 
 def _parse(stored: Object) -> ContextReplicaSpec | None:

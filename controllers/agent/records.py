@@ -58,8 +58,10 @@ class Records:
 
     def save_applied(self, revision: Revision) -> None:
         """Tells the MCP server what it serves."""
-        fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type"}
-        told = revision.spec.model_dump(mode="json", by_alias=True, include=fields)
+        fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type", "local_items"}
+        told = revision.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)
+        if revision.seeds:
+            told["seeds"] = revision.seeds
         self._save(APPLIED, json.dumps({"context": self._context, **told}, indent=1))
 
     def drop_intent(self) -> None:

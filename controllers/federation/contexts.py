@@ -16,6 +16,7 @@ from controllers.runtime.errors import AlreadyExists
 from controllers.runtime.kinds import (
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
+    FEDERATED_CONTEXT,
     MCP_CONTEXT,
     PROPAGATION_POLICY,
     Kind,
@@ -31,6 +32,12 @@ _log = structlog.get_logger(__name__)
 
 _COMMIT_ATTEMPTS = 8
 """Another instance may commit first this often before the key goes back to the queue."""
+
+
+_RESTORED_SECONDS = 0.2
+"""How often to look whether the caches follow a restored store by now."""
+_FOLLOW_SECONDS = 5.0
+"""How long the watch may take to show what is stored; it takes milliseconds while the API server is there."""
 
 
 class ContextReconciler:
@@ -85,8 +92,11 @@ class ContextReconciler:
             revision = await asyncio.to_thread(advance, observed.context, observed.sites, history, merger)
             if revision is None:
                 return
+            await self._check_store(observed, history, revision)
             if await self._create(observed, revision):
                 self._memory[observed.key] = Memory(merger.incarnation, revision)
+            else:
+                _log.info("left behind", context=str(observed.key), version=revision.version)
         raise Waiting("CommitContended", f"{observed.key}: other instances commit all the time", after=0.2)
 
     def _merger(self, observed: Observed, history: Sequence[ContextRevisionSpec]) -> Merger:
@@ -97,32 +107,64 @@ class ContextReconciler:
                 _log.warning("store was restored", context=str(observed.key), lost_version=memory.seen.version)
             memory = Memory(self._draw(), history[-1] if history else None)
         self._memory[observed.key] = Memory(memory.incarnation, history[-1] if history else None)
-        return Merger(memory.incarnation, int(self._now().timestamp() * 1000))
+        now = self._now()
+        return Merger(memory.incarnation, int(now.timestamp() * 1000), self._plane.heard_of(now))
+
+    async def _check_store(
+        self, observed: Observed, history: Sequence[ContextRevisionSpec], revision: ContextRevisionSpec
+    ) -> None:
+        """Asks the store itself for what the revision stands on: after a restore, the caches show what it has lost.
+
+        Raises:
+            Waiting: it is not there; the caches have to catch up.
+        """
+        key, head = observed.key, history[-1] if history else None
+        if head is not None:
+            stored = await self._plane.api.get(CONTEXT_REVISION, key.namespace, revision_name(key.name, head.version))
+            if stored is None or stored["spec"]["chainDigest"] != head.chain_digest:
+                raise Waiting("StoreRestored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
+        if head is None or revision.declared.generation != head.declared.generation:
+            declared = await self._plane.api.get(FEDERATED_CONTEXT, key.namespace, key.name)
+            if declared is None or declared["metadata"]["generation"] < observed.context.metadata.generation:
+                raise Waiting("StoreRestored", f"{key}: this declaration is no longer stored", _RESTORED_SECONDS)
 
     async def _create(self, observed: Observed, revision: ContextRevisionSpec) -> bool:
+        """Whether the revision is part of the history now.
+
+        Not if somebody else was first. Nor if we were left behind so far that whoever was first is no longer retained:
+        the watch tells, once it has come to what we wrote.
+        """
         name = revision_name(revision.context, revision.version)
         obj = project.revision_object(observed.context, name, revision)
         try:
-            self._plane.revisions.observe(await self._plane.api.create(CONTEXT_REVISION, obj, FEDERATION_MANAGER))
+            stored = await self._plane.api.create(CONTEXT_REVISION, obj, FEDERATION_MANAGER)
         except AlreadyExists:
-            await self._learn(observed, name)
+            stored = await self._read_other(observed, name)
+        if stored is not None:
+            await self._follow(stored)
+        if all(known.chain_digest != revision.chain_digest for known in observed.history):
             return False
         sites = [cause.site for cause in revision.cause]
         conflicts = len(revision.conflicts)
         _log.info("committed", context=str(observed.key), version=revision.version, sites=sites, conflicts=conflicts)
         return True
 
-    async def _learn(self, observed: Observed, name: str) -> None:
-        """Reads the revision that somebody else committed under this name."""
+    async def _read_other(self, observed: Observed, name: str) -> Object | None:
+        """The revision that somebody else committed under this name; None if it has just been deleted."""
         stored = await self._plane.api.get(CONTEXT_REVISION, observed.key.namespace, name)
-        if stored is None:
-            return
-        owners = [owner["uid"] for owner in stored["metadata"].get("ownerReferences", [])]
-        if observed.context.metadata.uid not in owners:
+        if stored is not None and observed.context.metadata.uid not in _owner(stored):
             raise Waiting(
                 "OldRevisions", f"{name} belongs to a deleted context of this name; waiting for it to go", 0.5
             )
-        self._plane.revisions.observe(stored)
+        return stored
+
+    async def _follow(self, stored: Object) -> None:
+        """Lets the cache come to a revision, and so to all that was committed before it."""
+        try:
+            await self._plane.revisions.reached(stored["metadata"]["resourceVersion"], _FOLLOW_SECONDS)
+        except TimeoutError:
+            name = stored["metadata"]["name"]
+            raise Waiting("CacheBehind", f"{name} is stored, and the watch has not shown it yet", 0.5) from None
 
     async def _project(self, observed: Observed) -> None:
         history = observed.history
@@ -139,7 +181,7 @@ class ContextReconciler:
         if present is not None:
             if _owner(present) != _owner(desired):
                 raise Waiting("OldObject", f"{kind.name} {key} belongs to a deleted context; waiting for it to go", 0.5)
-            if present["spec"] == desired["spec"] or project.covers(present["spec"], desired["spec"]):
+            if project.is_applied(present, desired):
                 return
         reflector.observe(await self._plane.api.apply(kind, desired, FEDERATION_MANAGER, force=True))
 

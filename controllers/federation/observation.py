@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -39,6 +39,10 @@ from core.decision import kind_of
 _log = structlog.get_logger(__name__)
 
 
+HEARD_OF_FOR = timedelta(hours=1)
+"""Longer than any cache is behind."""
+
+
 @dataclass(frozen=True)
 class Replica:
     """A cluster's replica, as stored and as read."""
@@ -66,6 +70,9 @@ class ControlPlane:
         self.heartbeats = Reflector(api, LEASE, field_selector=f"metadata.name={MEMBER_HEARTBEAT}")
         self.bindings = Reflector(api, RESOURCE_BINDING)
         self.log = RevisionLog(self.revisions)
+        self._told_of: dict[str, datetime] = {}
+        self.replicas.subscribe(self._on_replica)
+        self.revisions.subscribe(self._on_revision)
         self.held_back: dict[ObjectKey, Mapping[str, tuple[str, ...]]] = {}
         """By context and cluster: items whose changes the last commit could not take in."""
 
@@ -82,6 +89,18 @@ class ControlPlane:
             self.heartbeats,
             self.bindings,
         )
+
+    def heard_of(self, now: datetime) -> frozenset[str]:
+        """Sites of which a replica told until lately, or a revision tells since lately: other caches may differ."""
+        self._told_of = {site: at for site, at in self._told_of.items() if now - at < HEARD_OF_FOR}
+        return frozenset(self._told_of)
+
+    def _on_replica(self, _key: ObjectKey, old: Object | None, new: Object | None) -> None:
+        self._told_of |= dict.fromkeys(_sites(old) - _sites(new), utc_now())
+
+    def _on_revision(self, _key: ObjectKey, _old: Object | None, new: Object | None) -> None:
+        causes: list[Object] = new["spec"].get("cause", []) if new else []
+        self._told_of |= dict.fromkeys((cause["site"] for cause in causes), utc_now())
 
     def labels(self) -> dict[str, Mapping[str, str]]:
         """Registered clusters and their labels."""
@@ -128,6 +147,10 @@ class ControlPlane:
             if item["clusterName"] == cluster and not item.get("applied"):
                 return item.get("appliedMessage", "")
         return ""
+
+
+def _sites(replica: Object | None) -> set[str]:
+    return {state["site"] for state in (replica or {}).get("spec", {}).get("sites", [])}
 
 
 def _read_replica(key: ObjectKey, raw: Object) -> Replica | None:

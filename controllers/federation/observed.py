@@ -13,6 +13,7 @@ from controllers.federation.observation import ControlPlane, Replica
 from controllers.runtime.controller import Stalled
 from controllers.runtime.kinds import ObjectKey
 from core import canonical
+from core.chain import linked
 from core.context_status import SpecProblem
 from core.placement import placed
 
@@ -32,9 +33,14 @@ class Observed:
     problem: SpecProblem | None
 
     @property
+    def revisions(self) -> list[ContextRevisionSpec]:
+        """The stored revisions as they are by now, oldest first."""
+        return self.plane.log.revisions(self.key, self.context.metadata.uid)
+
+    @property
     def history(self) -> list[ContextRevisionSpec]:
-        """The retained revisions as they are by now, oldest first."""
-        return self.plane.log.history(self.key, self.context.metadata.uid)
+        """The retained history: those of the stored revisions that lead to the head."""
+        return linked(self.revisions)
 
     @property
     def sites(self) -> list[SiteState]:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from api.condition import REASON_PAYLOAD_TOO_LARGE
-from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision
+from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision, SiteState
 from api.context_revision import ContextRevisionSpec
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
-from controllers.runtime.controller import Done, Result
+from controllers.runtime.controller import Done, RequeueAfter, Result
 from controllers.runtime.errors import NotFound
 from controllers.runtime.kinds import (
     CONTEXT_REPLICA,
@@ -23,6 +23,9 @@ from controllers.runtime.kinds import (
 from controllers.runtime.reflector import Reflector
 from core import version_vector
 from core.context_status import MemberView, SpecProblem, context_status
+from core.outcomes import outcomes
+from core.recover import may_be_merged
+from core.retention import expired
 
 
 class ContextReporter:
@@ -35,12 +38,12 @@ class ContextReporter:
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings the reports on one context up to date."""
         observed = gather(self._plane, key)
-        if observed is not None:
-            await self._report(observed)
-            await self._acknowledge(observed)
-            await self._dismiss_operators(observed)
-            await self._prune(observed)
-        return Done()
+        if observed is None:
+            return Done()
+        await self._report(observed)
+        await self._acknowledge(observed)
+        await self._dismiss_operators(observed)
+        return await self._prune(observed)
 
     async def _report(self, observed: Observed) -> None:
         """Writes the status, once, if it has changed."""
@@ -73,16 +76,28 @@ class ContextReporter:
         return replace(view, held_back=self._plane.held_back.get(observed.key, {}).get(cluster, ()))
 
     async def _acknowledge(self, observed: Observed) -> None:
-        """Tells each cluster how far its sites' changes are decided."""
+        """Tells each cluster how far its sites' changes are decided, and how."""
         history = observed.history
         if not history:
             return
         for replica in observed.replicas:
-            decided = _decided(replica.parsed, history[-1])
-            if decided == replica.parsed.status.decided:
+            lost = await self._lost(observed, replica.parsed.spec.sites)
+            status = _decisions(replica.parsed, history, lost)
+            if status != replica.parsed.status:
+                patch: Object = {"status": status.wire()}
+                await self._write_status(CONTEXT_REPLICA, self._plane.replicas, replica.key, patch)
+
+    async def _lost(self, observed: Observed, sites: list[SiteState]) -> list[str]:
+        """Sites of running pods whose revision should be stored and is not: only they can tell what was lost."""
+        found: list[str] = []
+        for site in sites:
+            if not site.pod or may_be_merged(observed.history, site):
                 continue
-            status = ContextReplicaStatus(decided=decided).wire()
-            await self._write_status(CONTEXT_REPLICA, self._plane.replicas, replica.key, {"status": status})
+            key, name = observed.key, revision_name(observed.key.name, site.base_version)
+            stored = await self._plane.api.get(CONTEXT_REVISION, key.namespace, name)
+            if stored is None or stored["spec"]["chainDigest"] != site.base_digest:  # else our cache is behind
+                found.append(site.site)
+        return found
 
     async def _write_status(self, kind: Kind, reflector: Reflector, key: ObjectKey, patch: Object) -> None:
         try:
@@ -102,16 +117,20 @@ class ContextReporter:
             if all(version_vector.includes(vector, change.dot) for change in changes):
                 await self._plane.api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
 
-    async def _prune(self, observed: Observed) -> None:
-        """Deletes revisions beyond what the context retains; what undecided changes stand on is kept."""
-        needed = min((site.base_version for site in observed.sites if site.changes), default=None)
-        for revision in observed.history[: -observed.context.spec.history.revisions]:
-            if needed is not None and revision.version >= needed:
-                return
+    async def _prune(self, observed: Observed) -> Result:
+        """Deletes the revisions that are no longer kept."""
+        now, limits = self._now(), observed.context.spec.history
+        beyond = expired(observed.revisions, observed.sites, limits, now)
+        for revision in beyond.revisions:
             name = revision_name(revision.context, revision.version)
             await self._plane.api.delete(CONTEXT_REVISION, observed.key.namespace, name)
+        return RequeueAfter((beyond.next_at - now).total_seconds()) if beyond.next_at else Done()
 
 
-def _decided(replica: ContextReplica, head: ContextRevisionSpec) -> list[SiteDecision]:
-    vector = head.version_vector
-    return [SiteDecision(site=s.site, hlc=vector[s.site]) for s in replica.spec.sites if s.site in vector]
+def _decisions(replica: ContextReplica, history: list[ContextRevisionSpec], lost: list[str]) -> ContextReplicaStatus:
+    vector, sites = history[-1].version_vector, [state.site for state in replica.spec.sites]
+    return ContextReplicaStatus(
+        decided=[SiteDecision(site=site, hlc=vector[site]) for site in sites if site in vector],
+        outcomes=outcomes(replica.status.outcomes, history, sites),
+        inventory_wanted=lost,
+    )

@@ -13,8 +13,8 @@ class RevisionLog:
         self._by_context: dict[ObjectKey, dict[int, ContextRevision]] = {}
         revisions.subscribe(self._follow)
 
-    def history(self, context: ObjectKey, owner_uid: str) -> list[ContextRevisionSpec]:
-        """The retained revisions of this very context, oldest first.
+    def revisions(self, context: ObjectKey, owner_uid: str) -> list[ContextRevisionSpec]:
+        """The stored revisions of this very context, oldest first.
 
         Those of an earlier context of the same name, still to be collected, do not count.
         """

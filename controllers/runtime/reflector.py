@@ -24,7 +24,9 @@ from controllers.runtime.errors import (
     Gone,
     Invalid,
     NotFound,
+    ServiceUnavailable,
     Silent,
+    TooManyRequests,
     Unreachable,
 )
 from controllers.runtime.kinds import Kind, Object, ObjectKey
@@ -41,6 +43,8 @@ quiet or half-open, and only a new one tells."""
 ABSENT_SECONDS = 2.0
 """Longest pause while the server is away, or does not serve or allow the kind yet: asking costs it next to nothing, and
 we are to be back soon after it is."""
+_AWAY = (Unreachable, ConfigurationError, NotFound, Forbidden, TooManyRequests, ServiceUnavailable)
+"""What is heard of such a server; one that is starting asks for patience in the last two words."""
 _HEALTHY_SECONDS = 10.0
 """A watch that lasted this long was a good one."""
 _WATCH_SECONDS = (300.0, 600.0)
@@ -83,6 +87,8 @@ class Reflector:
         self._subscribers: list[Subscriber] = []
         self._version: str | None = None
         """How far the cache has followed; None means that the collection must be read whole."""
+        self._moved = asyncio.Event()
+        """Set whenever `_version` moves."""
         self._listed = float("-inf")
         self._streams_lists = True
 
@@ -104,6 +110,17 @@ class Reflector:
         """
         if self._version is not None and _is_newer(obj["metadata"]["resourceVersion"], self._version):
             self._store(ObjectKey.of(obj), _slim(obj))
+
+    async def reached(self, version: str, seconds: float) -> None:
+        """Returns once the cache holds all that was written up to a resource version.
+
+        Raises:
+            TimeoutError: the watch has not come that far in time.
+        """
+        async with asyncio.timeout(seconds):
+            while self._version is None or _is_newer(version, self._version):
+                self._moved.clear()
+                await self._moved.wait()
 
     async def run(self) -> None:
         """Follows the collection until cancelled, through every failure."""
@@ -198,6 +215,7 @@ class Reflector:
             self._take(ObjectKey.of(event.object), event)
         if self._version is None or _is_newer(event.version, self._version):
             self._version = event.version
+            self._moved.set()
 
     def _take(self, key: ObjectKey, event: WatchEvent) -> None:
         known = self._cache.get(key)
@@ -218,6 +236,7 @@ class Reflector:
             if not _is_same(self._cache.get(key), obj):
                 self._store(key, obj)
         self._version = version
+        self._moved.set()
         self._listed = self.last_contact = self._clock()
         self.synced.set()
 
@@ -237,8 +256,8 @@ class Reflector:
 
 
 def _pause(seconds: float, error: Exception | None) -> float:
-    if isinstance(error, (Unreachable, ConfigurationError, NotFound, Forbidden)):
-        return min(seconds, ABSENT_SECONDS)
+    if isinstance(error, _AWAY):
+        seconds = min(seconds, ABSENT_SECONDS)
     return max(seconds, getattr(error, "retry_after", None) or 0.0)
 
 

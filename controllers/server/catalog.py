@@ -92,7 +92,7 @@ def _meta(contexts: list[ServedContext]) -> dict[str, Any]:
         digest = contexts[0].digest
     else:
         digest = payload_digest(
-            {f"{context.name}/{name}": item.digest for context in contexts for name, item in context.items.items()}
+            {f"{context.name}/{name}": digest for context in contexts for name, digest in context.digests.items()}
         )
     return {META_DIGEST: digest, META_VERSION: {context.name: context.version for context in contexts}}
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from api.item import ContextType, ItemContent
 from controllers.server.primitives import Primitive
-from controllers.server.volume import Snapshot
+from controllers.server.volume import Applied, Snapshot
 from core.canonical import payload_digest
 from core.directory import File, item_of, parse
+from core.local_items import comparable
 
 Compile = Callable[[ContextType, str, ItemContent], Primitive]
 """Makes an item ready to be served; ValueError says why it cannot be."""
@@ -30,11 +31,21 @@ class ServedContext:
     """One context."""
 
     name: str
-    context_type: ContextType
-    version: int
+    applied: Applied
+    """The revision."""
     entries: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
     foreign: tuple[str, ...] = ()
     """Files that cannot be any item's."""
+
+    @property
+    def context_type(self) -> ContextType:
+        """What its items are."""
+        return self.applied.context_type
+
+    @property
+    def version(self) -> int:
+        """Of the revision."""
+        return self.applied.version
 
     @property
     def items(self) -> dict[str, Primitive]:
@@ -42,9 +53,15 @@ class ServedContext:
         return {name: entry.good for name, entry in sorted(self.entries.items()) if entry.good is not None}
 
     @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each item that is served; a local item counts as what the revision holds."""
+        served = {name: item.digest for name, item in self.items.items()}
+        return comparable(served, self.applied.local_items, self.applied.seeds)
+
+    @property
     def digest(self) -> str:
-        """Digest of the payload that is served."""
-        return payload_digest({name: item.digest for name, item in self.items.items()})
+        """Digest of the payload that is served: the revision's, if that is what is served."""
+        return payload_digest(self.digests)
 
     @property
     def problems(self) -> list[str]:
@@ -70,7 +87,7 @@ def load(name: str, snapshot: Snapshot, before: ServedContext | None, compile_it
         if problem.item is not None:
             good = known[problem.item].good if problem.item in known else None
             entries[problem.item] = Entry({}, good, (str(problem),))
-    return ServedContext(name, context_type, snapshot.applied.version, entries, tuple(map(str, foreign)))
+    return ServedContext(name, snapshot.applied, entries, tuple(map(str, foreign)))
 
 
 def _entry(

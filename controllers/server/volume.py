@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from api.dot import Digest
 from api.item import ContextType
+from api.mcp_context import LocalRule
 from api.model import Observed
 from core.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
 
@@ -23,6 +25,9 @@ class Applied(Observed):
 
     context_type: ContextType
     version: int
+    local_items: list[LocalRule] | None = None
+    seeds: dict[str, Digest] = Field(default_factory=dict[str, Digest])
+    """Content digest of each local item that the revision holds."""
 
 
 @dataclass(frozen=True)

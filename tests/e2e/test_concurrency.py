@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.edits import Ledger, Write, Written, editing, file_writer
+from tests.support.edits import Ledger, declaration_writer, editing, file_writer
 from tests.support.federation import Context, Federation, document, until
 from tests.support.fleet import LocalFleet
 
@@ -25,18 +25,6 @@ SAME_MOMENT_SECONDS = 0.010
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
 GROUPS = frozenset({"mcpfed.io", "work.karmada.io", "policy.karmada.io"})
 """Whose objects nobody may write when nothing changes. Heartbeats are in other groups."""
-
-
-def declaration_writer(context: Context, items: list[str]) -> Write:
-    """Writes at the control plane, as a person or program with `kubectl apply`."""
-    texts = dict.fromkeys(items, "first")
-
-    async def write(item: str, text: str) -> Written:
-        texts[item] = text
-        await context.declare([document(name, value) for name, value in texts.items()])
-        return Written("declared")
-
-    return write
 
 
 async def writes(fleet: LocalFleet) -> dict[tuple[str, ...], float]:

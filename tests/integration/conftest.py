@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from controllers.runtime.client import Api
 from controllers.runtime.kinds import NAMESPACE
+from tests.support.agent_world import Member
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
 from tests.support.control_plane import running_plane, write_credential
+from tests.support.kinds import install, our_crds
+from tests.support.volume import Volume
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +51,23 @@ async def plane(api: Api, credential: Path) -> AsyncIterator[Api]:
     """An API server with our kinds, one prepared member, and a running controller."""
     async with running_plane(api, credential) as plane:
         yield plane
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    """An empty volume."""
+    root = tmp_path / "volume"
+    root.mkdir()
+    return Volume(root)
+
+
+@pytest.fixture
+async def member(api: Api, apiserver: ApiServer, namespace: str, tmp_path: Path) -> AsyncIterator[Member]:
+    """A member with our kinds, whose agent is not yet started."""
+    await install(api, *our_crds())
+    volume = tmp_path / "context"
+    volume.mkdir()
+    member = Member(api, apiserver, namespace, volume, tmp_path / "agent.log")
+    yield member
+    if member.process is not None:
+        await member.end(signal.SIGKILL)

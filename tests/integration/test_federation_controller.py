@@ -23,9 +23,10 @@ from controllers.runtime.kinds import (
     MCP_CONTEXT,
     PROPAGATION_POLICY,
     SECRET,
+    Object,
 )
 from core import clock
-from core.commit import chain_digest
+from core.chain import chain_digest
 from core.decision import kind_of
 from tests.support.apiserver import ApiServer
 from tests.support.control_plane import (
@@ -69,6 +70,8 @@ async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stay
     name = cluster_replica_name(namespace, "demo")
     replica = await until(plane, CONTEXT_REPLICA, "mcpfed-m1", name, lambda r: r.get("status", {}).get("decided"))
     assert replica["status"]["decided"] == [{"site": SITE, "hlc": clock.encode(9_001)}]
+    outcomes = [(told["item"], told["outcome"], told["version"]) for told in replica["status"]["outcomes"]]
+    assert outcomes == [("a", "Accepted", 2), ("b", "Accepted", 2)]
 
 
 async def test_a_context_is_applied_once_the_member_says_so(plane: Api, namespace: str) -> None:
@@ -246,22 +249,19 @@ async def test_a_store_that_lost_revisions_takes_them_back_from_a_member(
     # As a restore from a backup would leave it: the newest revision and what was projected from it are gone.
     await plane.delete(CONTEXT_REVISION, namespace, "demo-0000000002")
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "1"})
-    site = {
-        "site": SITE,
-        "pod": "pod",
-        "appliedVersion": 2,
-        "baseVersion": 2,
-        "baseDigest": lost.chain_digest,
-        "inventory": {
-            "epoch": lost.epoch,
-            "version": lost.version,
-            "chainDigest": lost.chain_digest,
-            "versionVector": lost.version_vector,
-            "items": [item.wire() for item in lost.items],
-        },
-    }
+    site: Object = {"site": SITE, "pod": "pod", "appliedVersion": 2, "baseVersion": 2, "baseDigest": lost.chain_digest}
     spec = {"context": "demo", "contextNamespace": namespace, "cluster": "m1", "sites": [site]}
     metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": "mcpfed-m1"}
+    await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
+    name = metadata["name"]
+    await until(plane, CONTEXT_REPLICA, "mcpfed-m1", name, lambda r: status(r).get("inventoryWanted") == [SITE])
+    site["inventory"] = {
+        "epoch": lost.epoch,
+        "version": lost.version,
+        "chainDigest": lost.chain_digest,
+        "versionVector": lost.version_vector,
+        "items": [item.wire() for item in lost.items],
+    }
     await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
     after = await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "newest"})
     assert (after["spec"]["epoch"], after["spec"]["version"]) == (1, 3)

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec
-from core import apply, clock, collect, declare, detect, site_state, version_vector
+from core import apply, clock, collect, compact, declare, detect, site_state, version_vector
 from core import merge as merging
 from core.apply import Plan, Refusal, Revision
 from core.detect import Local
@@ -190,6 +190,57 @@ def _overwrite_commits() -> list[Patch]:
     return [patch("tests.model.world.World.is_taken", _always(False))]
 
 
+def _trust_a_create() -> list[Patch]:
+    """A controller goes on from what it has created, without a look at what was committed meanwhile."""
+
+    def follow(world: Any, controller: Any) -> None:
+        versions = controller.revisions.keys() | {max(controller.revisions, default=0) + 1}
+        controller.revisions = {v: world.store.revisions[v] for v in versions if v in world.store.revisions}
+
+    return [patch("tests.model.world.World.follow", follow)]
+
+
+def _forget_live_sites() -> list[Patch]:
+    def compacted(vector: dict[str, str], _sites: Any, now_millis: int) -> dict[str, str]:
+        return original(vector, (), now_millis)
+
+    original = compact.without_gone_sites
+    return [patch("core.compact.without_gone_sites", compacted)]
+
+
+def _forget_gone_sites() -> list[Patch]:
+    """A site that is no longer named is not accounted for either."""
+
+    def compacted(vector: dict[str, str], sites: Any, now_millis: int) -> dict[str, str]:
+        found = original(vector, sites, now_millis)
+        return {site: hlc for site, hlc in found.items() if site != version_vector.RETIRED}
+
+    original = compact.without_gone_sites
+    return [patch("core.compact.without_gone_sites", compacted)]
+
+
+def _old_is_decided() -> list[Patch]:
+    """A change of a site that nobody names is taken for decided because it is old."""
+    covers = version_vector.covers
+    return [
+        patch("core.merge.version_vector", _Vector(covers)),
+        patch("core.journal.includes", covers),
+        patch("core.collect.includes", covers),
+    ]
+
+
+def _operator_clears() -> list[Patch]:
+    """An operator's decision drops conflicts that the operator has not seen."""
+
+    def decide(state: Any, change: Change, *context: Any) -> None:
+        opened = [found.lost.dot for found in state.conflicts if found.open]
+        original(state, change, *context)
+        state.conflicts = [found for found in state.conflicts if found.open or found.lost.dot not in opened]
+
+    original: Any = merging._decide
+    return [patch("core.merge._decide", decide)]
+
+
 def _old_declaration() -> list[Patch]:
     def declared(head: ContextRevisionSpec | None, payload: Any, generation: int, merger: Any) -> Any:
         if head is not None and head.declared.generation > generation:
@@ -230,5 +281,10 @@ MUTANTS: dict[str, Mutant] = {
     "event-driven": Mutant("changes are told by content", Invariant.I12_NO_STALE_AS_NEW, _event_driven),
     "half-a-proposal": Mutant("a proposal is cumulative", Invariant.I2_NO_LOSS, _half_a_proposal),
     "overwrite-commits": Mutant("a version is created once", Invariant.I10_ONE_HISTORY, _overwrite_commits),
+    "trust-a-create": Mutant("a create is checked against the history", Invariant.I10_ONE_HISTORY, _trust_a_create),
+    "forget-live-sites": Mutant("a site that speaks keeps its entry", Invariant.I4_EXACTLY_ONCE, _forget_live_sites),
+    "forget-gone-sites": Mutant("sites no longer named are accounted for", Invariant.I1_ORDER, _forget_gone_sites),
+    "old-is-decided": Mutant("only what was taken in is decided", Invariant.I2_NO_LOSS, _old_is_decided),
+    "operator-clears": Mutant("an unseen conflict outlives a decision", Invariant.I2_NO_LOSS, _operator_clears),
     "old-declaration": Mutant("a declaration is taken in once", Invariant.I11_NO_PHANTOM, _old_declaration),
 }

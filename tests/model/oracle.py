@@ -41,6 +41,10 @@ class Oracle:
     processed: set[Name] = field(default_factory=set[Name])
     promised: set[Name] = field(default_factory=set[Name])
     """Changes that a member's API server has stored: their pod may die."""
+    accounted: set[Name] = field(default_factory=set[Name])
+    """Promised changes that some revision's version vector has included."""
+    forgotten: set[int] = field(default_factory=set[int])
+    """Deletions that are so old that no revision carries them on."""
     losers: set[int] = field(default_factory=set[int])
     merged: set[int] = field(default_factory=set[int])
     """What the control plane made of several edits."""
@@ -77,13 +81,13 @@ class Oracle:
         """The event, and those that it was equated with."""
         return self.same.get(event, {event})
 
-    def forget(self, processed: frozenset[Name]) -> None:
+    def forget(self, processed: frozenset[Name], accounted: frozenset[Name]) -> None:
         """The store is as it was when it had taken in only these changes; it may declare again what it has lost."""
         lost = self.processed - processed
         for event in {self.by_dot[dot] for dot in lost if dot in self.by_dot}:
             if self.events[event].writer == "declared":
                 del self.dots_of[event]
-        self.processed = set(processed)
+        self.processed, self.accounted = set(processed), set(accounted)
 
     def take_in(self, dot: Dot) -> None:
         """A revision has decided the change."""

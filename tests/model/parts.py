@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from api.context_replica import ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext, FederatedContextSpec
+from api.names import INLINE_LIMIT_BYTES
 from controllers.agent.holding import Holding
 from controllers.federation.contexts import Memory
 from core.apply import Revision
@@ -23,6 +24,8 @@ class Setup:
     """Without items: they are declared as the run goes on."""
     skews: tuple[int, ...] = (0,)
     """Milliseconds by which clocks are wrong: of the pods, then of the controllers."""
+    payload_limit: int = INLINE_LIMIT_BYTES
+    """Bytes of the largest payload, until the world is to come to rest."""
 
     def skew(self, index: int) -> int:
         return self.skews[index % len(self.skews)]
@@ -63,6 +66,8 @@ class Pod:
     holding: Holding | None = None
     """None while the agent does not run."""
     offered: SiteState | None = None
+    is_new: bool = True
+    """Whether the oracle has not seen its journal yet."""
     reached: tuple[int, int] = (0, 0)
     joined: frozenset[str] = frozenset()
     """Items of the revision with which the journal began, deleted ones too."""
@@ -79,6 +84,10 @@ class Controller:
     """For each cluster, how much of the replica's history it has seen."""
     declared: int = 0
     """How much of the declarations it has seen."""
+    operators: frozenset[str] = frozenset()
+    """Sites of people that it has seen."""
+    told_of: dict[str, int] = field(default_factory=dict[str, int])
+    """When replicas ceased, and revisions began, to tell of sites."""
     memory: Memory | None = None
 
 
@@ -99,10 +108,14 @@ class Backup:
     """How much of everything the store had at some time."""
 
     revisions: int
+    retained: frozenset[int]
+    """Versions of those that were not pruned."""
     declarations: int
     templates: int
     replicas: dict[str, int]
+    operators: frozenset[str]
     processed: frozenset[Name]
+    accounted: frozenset[Name]
 
 
 @dataclass
@@ -113,6 +126,8 @@ class Store:
     revisions: dict[int, ContextRevisionSpec] = field(default_factory=dict[int, ContextRevisionSpec])
     replicas: dict[str, list[ContextReplicaSpec]] = field(default_factory=dict[str, list[ContextReplicaSpec]])
     templates: list[Revision] = field(default_factory=list[Revision])
+    operators: dict[str, SiteState] = field(default_factory=dict[str, SiteState])
+    """What people propose, by site, until it is decided."""
     log: list[ContextRevisionSpec] = field(default_factory=list[ContextRevisionSpec])
     """Every revision ever committed, pruned ones too."""
 

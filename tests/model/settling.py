@@ -1,5 +1,6 @@
 """At the end of a run edits stop and links heal: the world must come to rest, and nothing may be missing."""
 
+from api.names import INLINE_LIMIT_BYTES
 from tests.model.oracle import name_of
 from tests.model.violation import Invariant, require
 from tests.model.world import World
@@ -15,6 +16,7 @@ def settle(world: World) -> None:
     """
     for index in range(len(world.clusters)):
         world.partition(index, cut=False)
+    world.payload_limit = INLINE_LIMIT_BYTES
     before = None
     for number in range(_ROUNDS):
         _round(world, number)
@@ -40,6 +42,8 @@ def _round(world: World, number: int) -> None:
     world.observe_all(controller)
     world.reconcile(controller)
     world.project(controller)
+    world.tidy(controller)
+    world.ask(controller)
     for index in range(len(world.clusters)):
         world.deliver(index)
 
@@ -47,7 +51,8 @@ def _round(world: World, number: int) -> None:
 def _written(world: World) -> tuple[int, ...]:
     disks = (pod.disk.writes for pod in world.pods)
     replicas = (len(history) for history in world.store.replicas.values())
-    return (len(world.store.log), len(world.store.templates), *disks, *replicas)
+    stored = (len(world.store.revisions), len(world.store.operators))
+    return (len(world.store.log), len(world.store.templates), *stored, *disks, *replicas)
 
 
 def _check_convergence(world: World) -> None:
@@ -66,8 +71,7 @@ def _loss(world: World) -> Invariant:
 
 def _check_nothing_lost(world: World) -> None:
     oracle, head, lost = world.oracle, world.store.head, _loss(world)
-    vector = head.version_vector if head else {}
-    undecided = [dot for dot in oracle.promised if dot[1] > vector.get(dot[0], "")]
+    undecided = oracle.promised - oracle.accounted
     require(not undecided, lost, f"never decided: {sorted(undecided)}")
     heads = {oracle.by_dot[name_of(item.dot)] for item in head.items} if head else set[int]()
     # A site's later change may have come instead of an earlier one: both are decided.
@@ -76,7 +80,7 @@ def _check_nothing_lost(world: World) -> None:
     # What a merged content was made of is safe with it.
     kept = decided | (oracle.merged & oracle.losers)
     replaced = set[int]().union(*(oracle.events[event].past for event in kept))
-    safe = heads | replaced | oracle.losers
+    safe = heads | replaced | oracle.losers | oracle.forgotten
     for event in sorted(decided):
         require(bool(oracle.equals(event) & safe), lost, f"{oracle.tell(event)} is gone")
     _check_edits_on_disks(world, safe)

@@ -1,10 +1,11 @@
 """A run: a seed decides what the world is like and what happens in it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from api.federated_context import FederatedContextSpec
+from api.federated_context import FederatedContextSpec, History
+from api.names import INLINE_LIMIT_BYTES
 from tests.model.parts import Setup
 from tests.model.settling import settle
 from tests.model.violation import Invariant, Violation
@@ -16,6 +17,8 @@ POLICIES = ("ThreeWayMerge", "LastWriterWins", "ControlPlaneWins", "ClusterPrior
 
 RESTORED = 0.25
 """Share of the runs in which the control plane is restored from backups; in the others pods and journals are lost."""
+UPKEEP_SHARE = 0.25
+"""In a run with upkeep: the share of operations that are followed by one of upkeep."""
 STEPS = 20
 """Operations of a short run, before the world comes to rest."""
 
@@ -64,20 +67,29 @@ def reproduction(seed: int, steps: int, mutant: str | None = None) -> str:
     return f"python -m tests.model.soak --seed {seed} --runs 1 --steps {steps}{chosen}"
 
 
-def run(seed: int, steps: int) -> Tally:
+def run(seed: int, steps: int, *, upkeep: bool = True) -> Tally:
     """One run.
+
+    Args:
+        seed: decides everything.
+        steps: operations before the world comes to rest.
+        upkeep: whether there is also what a context meets in a longer life: retention, people who roll back, full
+            payloads, weeks in which nothing happens. It has a random source of its own.
 
     Raises:
         Violation: an invariant does not hold.
     """
     random = Random(seed)
-    world = World(draw_setup(random))
+    setup, later = draw_setup(random), Random(f"upkeep {seed}")
+    world = World(draw_longer_life(setup, later) if upkeep else setup)
     # To lose the store and the only holder of what it had is one fault too many.
     operations = _WITH_RESTORE if random.random() < RESTORED else _WITH_LOSS
     world.declare(dict.fromkeys(range(random.randint(0, 2)), 0))
     for _ in range(steps):
         world.tick(random.choice((0, 0, 1, 1, 2, 5, 600)))
         random.choice(operations)(world, random)
+        if upkeep and later.random() < UPKEEP_SHARE:
+            later.choice(_UPKEEP)(world, later)
     settle(world)
     return Tally(1, world.steps, len(world.store.log), world.conflicts)
 
@@ -90,6 +102,14 @@ def draw_setup(random: Random) -> Setup:
     skews = tuple(random.choice((0, 0, 0, 40, -40, 3 * HOUR_MILLIS, -HOUR_MILLIS // 4)) for _ in range(count + 2))
     items = tuple(f"i{number}" for number in range(random.randint(1, 4)))
     return Setup(pods, items, draw_spec(random, clusters), skews)
+
+
+def draw_longer_life(setup: Setup, random: Random) -> Setup:
+    """With short histories, and payloads that fill up."""
+    kept = History(revisions=random.choice((1, 2, 3, 5, 20)), days=random.choice((None, None, 1)))
+    limit = random.choice((INLINE_LIMIT_BYTES, INLINE_LIMIT_BYTES, INLINE_LIMIT_BYTES, 150, 300))
+    spec = setup.spec.model_copy(update={"history": kept})
+    return replace(setup, spec=spec, payload_limit=limit)
 
 
 def draw_spec(random: Random, clusters: list[str]) -> FederatedContextSpec:
@@ -182,6 +202,48 @@ def _restore(world: World, random: Random) -> None:
     world.restore(_any(random))
 
 
+def _operate(world: World, random: Random) -> None:
+    world.operate(_any(random), _any(random), _any(random) if random.random() < 0.7 else None)
+
+
+def _let_time_pass(world: World, _random: Random) -> None:
+    world.let_time_pass()
+
+
+def _fall_behind(world: World, random: Random) -> None:
+    """One controller is stopped while the other commits and tidies up; then it goes on with what it was about to do."""
+    stopped = _any(random)
+    _edit_and_propose(world, random)
+    world.observe_all(stopped)
+    for _ in range(random.choice((2, 3, 5))):
+        pod = _edit_and_propose(world, random)
+        world.observe_all(stopped + 1)
+        world.reconcile(stopped + 1)
+        world.project(stopped + 1)
+        world.deliver(pod)
+        for index, each in enumerate(world.pods):
+            if each.cluster is world.cluster(pod):
+                world.apply(index)
+                world.publish(index)
+        world.mirror(pod)
+        world.observe_all(stopped + 1)
+        world.tidy(stopped + 1)
+    world.reconcile(stopped, dies=random.random() < 0.3)
+    world.project(stopped)
+    _arrive(world, random)
+
+
+def _edit_and_propose(world: World, random: Random) -> int:
+    """Somebody edits an item, and the control plane stores the proposal; the index of the cluster."""
+    pod = _any(random)
+    world.edit(pod, _any(random), _any(random))
+    world.scan(pod)
+    world.publish(pod)
+    cluster = list(world.clusters).index(world.pod(pod).cluster.name)
+    world.mirror(cluster)
+    return cluster
+
+
 _OPERATIONS: dict[str, Callable[[World, Random], None]] = {
     "edit": _edit,
     "delete": lambda world, random: world.delete(_any(random), _any(random)),
@@ -205,6 +267,16 @@ _SHARES = {
     "observe": 5, "commit": 6, "travel": 14, "arrive": 12, "project": 2, "restart": 1, "restart_controller": 1,
     "partition": 2,
 }  # fmt: skip
+_UPKEEP: list[Callable[[World, Random], None]] = [
+    lambda world, random: world.tidy(_any(random)),
+    lambda world, random: world.tidy(_any(random)),
+    lambda world, random: world.reconcile(_any(random), dies=True),
+    lambda world, random: world.ask(_any(random)),
+    _operate,
+    _operate,
+    _let_time_pass,
+    _fall_behind,
+]
 _COMMON = [operation for name, share in _SHARES.items() for operation in [_OPERATIONS[name]] * share]
 _WITH_LOSS = [*_COMMON, _replace_pod, _replace_pod, _lose_journal, _lose_journal]
 _WITH_RESTORE = [*_COMMON, _restore, _restore, _restore]

@@ -11,9 +11,9 @@ BATCHES = 8
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
 
-def regressions() -> list[tuple[int, int]]:
+def regressions() -> list[tuple[int, int, bool]]:
     lines = [line.split() for line in REGRESSIONS.read_text().splitlines() if line and not line.startswith("#")]
-    return [(int(words[0]), int(words[1])) for words in lines]
+    return [(int(words[0]), int(words[1]), words[2] == "upkeep") for words in lines]
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -27,6 +27,6 @@ def test_no_invariant_is_violated(batch: int) -> None:
     assert tally.conflicts > size // 5, "the runs have too few conflicts to prove anything"
 
 
-@pytest.mark.parametrize(("seed", "steps"), regressions())
-def test_what_once_failed_does_not_fail_again(seed: int, steps: int) -> None:
-    run(seed, steps)
+@pytest.mark.parametrize(("seed", "steps", "upkeep"), regressions())
+def test_what_once_failed_does_not_fail_again(seed: int, steps: int, upkeep: bool) -> None:
+    run(seed, steps, upkeep=upkeep)

@@ -24,8 +24,12 @@ class Violation(AssertionError):
     """An invariant does not hold."""
 
     def __init__(self, invariant: Invariant, what: str) -> None:
-        super().__init__(f"{invariant.name}: {what}")
+        super().__init__(invariant, what)  # both, so that it can be sent from one process to another
         self.invariant = invariant
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.invariant.name}: {self.what}"
 
 
 def require(condition: bool, invariant: Invariant, what: str) -> None:

@@ -1,13 +1,16 @@
 """The witness: tells the oracle what happens, and checks what must hold at every step."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 
-from api.context_replica import Change
+from api.context_replica import Change, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.dot import Dot
 from api.federated_context import Direction
+from core import clock
 from core.apply import Revision
-from core.commit import chain_digest
+from core.chain import chain_digest
+from core.compact import KEPT_FOR
 from core.journal import Journal
 from core.version_vector import includes
 from tests.model.oracle import Oracle, name_of
@@ -44,9 +47,15 @@ class Witness:
         require(chain_digest(revision) == revision.chain_digest, Invariant.I1_ORDER, "the chain digest is wrong")
 
     def note_revision(
-        self, head: ContextRevisionSpec | None, revision: ContextRevisionSpec, changes: list[Change]
+        self,
+        head: ContextRevisionSpec | None,
+        revision: ContextRevisionSpec,
+        sites: list[SiteState],
+        declared: list[Change],
     ) -> None:
         oracle = self.oracle
+        changes = [*declared, *(change for site in sites for change in site.changes)]
+        handed_over = [item.dot for site in sites if site.inventory for item in site.inventory.items]
         before = head.version_vector if head else {}
         taken = {
             name_of(change.dot): change
@@ -54,6 +63,10 @@ class Witness:
             if not includes(before, change.dot) and includes(revision.version_vector, change.dot)
         }
         held = {item.name: item for item in revision.items}
+        deletions = [item.dot for item in head.items if item.deleted and item.name not in held] if head else []
+        deletions += [change.dot for change in taken.values() if change.deleted and change.item not in held]
+        oldest = clock.millis(revision.hlc) - KEPT_FOR // timedelta(milliseconds=1)
+        oracle.forgotten |= {oracle.by_dot[name_of(dot)] for dot in deletions if clock.millis(dot.hlc) < oldest}
         for item in revision.items:
             if name_of(item.dot) not in oracle.by_dot:
                 parents = [oracle.by_dot[name_of(dot)] for dot in item.merged_from or []]
@@ -62,7 +75,10 @@ class Witness:
         self._note_merges(head, revision, taken.values())
         for change in taken.values():
             oracle.take_in(change.dot)
-        self._note_equals([item.dot for item in head.items] if head else [], taken.values(), held)
+        vector = revision.version_vector
+        oracle.accounted |= {dot for dot in oracle.promised if dot[1] <= vector.get(dot[0], "")}
+        known = [item.dot for item in head.items] if head else []
+        self._note_equals([*known, *handed_over], taken.values(), held)
         self._note_losers(head, revision)
 
     def _note_equals(self, before: list[Dot], taken: Iterable[Change], held: dict[str, RevisionItem]) -> None:
@@ -74,17 +90,18 @@ class Witness:
             oracle.equate(event.number, first.setdefault((event.item, event.text), event.number))
 
     def _note_merges(
-        self, head: ContextRevisionSpec | None, revision: ContextRevisionSpec, taken: Iterable[Change]
+        self, head: ContextRevisionSpec | None, revision: ContextRevisionSpec, taken: Collection[Change]
     ) -> None:
         """Merged contents that did not last until the revision was whole: of all that came before them."""
         made = {item.name: [item.dot] for item in head.items} if head else {}
-        for change in taken:
-            made.setdefault(change.item, []).append(change.dot)
         for record in revision.conflicts:
             if record.merged and name_of(record.kept) not in self.oracle.by_dot:
-                before = [dot for dot in made[record.item] if dot.hlc < record.kept.hlc]
+                came = [
+                    change.dot for change in taken if change.item == record.item
+                ]  # they are taken in in their order
+                before = [dot for dot in came if dot.order <= record.lost.dot.order] + made.get(record.item, [])
                 self._note_merged(record.item, record.kept, [self.oracle.by_dot[name_of(dot)] for dot in before], None)
-                made[record.item].append(record.kept)
+                made.setdefault(record.item, []).append(record.kept)
 
     def _note_merged(self, item: str, dot: Dot, parents: list[int], text: str | None) -> None:
         event = self.oracle.event(item, text, "merge", parents)
@@ -159,7 +176,9 @@ class Witness:
         journal, oracle = pod.disk.journal, self.oracle
         if journal is None:
             return
-        joined = before is None or before.base.version == 0  # what it finds then is of unknown origin
+        # What it finds when it joins is of unknown origin.
+        joined = pod.is_new or before is None or before.base.version == 0
+        pod.is_new = False
         for item, change in journal.pending.items():
             if name_of(change.dot) in oracle.by_dot:
                 continue

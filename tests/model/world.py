@@ -1,255 +1,50 @@
-"""The world: disks, pods, member API servers, a control plane with several controllers, and a network without mercy.
+"""The simulated world, whole: disks, pods, members, a control plane with several controllers, a network without mercy.
 
 Every operation is one step of one process, with what it reads chosen by the caller: as stale, repeated or reordered as
 real caches and queues may be. All decisions are made by the code that the controllers run.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
-from api.context_replica import ContextReplicaSpec
 from api.context_revision import ContextRevisionSpec
-from api.federated_context import FederatedContext
-from api.item import ContextPayload, Item
-from api.model import ObjectMeta
-from controllers.agent.holding import Holding, Origin
+from api.names import INLINE_LIMIT_BYTES
 from controllers.federation.contexts import Memory
-from core import collect as collection
+from controllers.federation.observation import HEARD_OF_FOR
 from core import declare as declaration
 from core import project
 from core.advance import advance
 from core.apply import Revision
+from core.chain import linked
+from core.compact import KEPT_FOR
 from core.merge import Merger
+from core.recover import may_be_merged
+from core.retention import expired
 from core.version_vector import includes
-from tests.model.oracle import name_of
-from tests.model.parts import Backup, Cluster, Controller, Observed, Pod, PodReplica, Setup
+from tests.model.members import Members
+from tests.model.parts import Backup, Controller, Observed, Setup
 from tests.model.violation import Invariant, require
-from tests.model.volume import Crashed, Disk, content
-from tests.model.witness import Witness
 
-CONTEXT, NAMESPACE = "demo", "team"
-_START_MILLIS = 1_000_000_000
 _ATTEMPTS = 8
+_HEARD_OF_MILLIS = HEARD_OF_FOR // timedelta(milliseconds=1)
+_LONG_MILLIS = (KEPT_FOR + timedelta(days=1)) // timedelta(milliseconds=1)
 
 
-class World(Witness):
+class World(Members):
     """All of it. Operations take indices, which wrap around, so that any integers make a run."""
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self.now = _START_MILLIS
-        self.incarnations = 0
-        self.clusters = {name: Cluster(name) for name in dict(setup.pods)}
-        self.pods = [self._pod(cluster, name, index) for index, (cluster, name) in enumerate(setup.pods)]
-        self.controllers = [Controller(setup.skew(len(self.pods) + index), self.draw()) for index in range(2)]
-        self.declared_tags: list[dict[str, int]] = []
-        """Event of each item, for each declaration; of deleted items, too."""
-        self.declare({})
-        self.steps = 0
-        self.backups: list[Backup] = []
-
-    # Time and names
-
-    def tick(self, millis: int) -> None:
-        self.now += millis
-        self.steps += 1
-
-    def draw(self) -> str:
-        self.incarnations += 1
-        return f"{self.incarnations:08x}"
-
-    def _pod(self, cluster: str, name: str, index: int) -> Pod:
-        disk = Disk(f"{cluster}/{name}/{self.draw()}", self.setup.spec.context_type, self.on_replace)
-        return Pod(self.clusters[cluster], name, self.setup.skew(index), disk)
-
-    def pod(self, index: int) -> Pod:
-        return self.pods[index % len(self.pods)]
-
-    def cluster(self, index: int) -> Cluster:
-        return list(self.clusters.values())[index % len(self.clusters)]
-
-    # People
-
-    def edit(self, index: int, item: int, line: int, revert: int | None = None) -> None:
-        """Somebody writes an item on a pod's disk: one of three lines, or what an earlier event said."""
-        pod, name = self.pod(index), self.setup.items[item % len(self.setup.items)]
-        self._write(pod.disk, name, self._next_text(pod.disk.text(name), name, line, revert))
-
-    def delete(self, index: int, item: int) -> None:
-        pod, name = self.pod(index), self.setup.items[item % len(self.setup.items)]
-        if pod.disk.text(name) is not None and not pod.disk.is_nearly_empty():
-            self._write(pod.disk, name, None)
-
-    def declare(self, wanted: dict[int, int | None]) -> None:
-        """The program changes its declaration: for each item a line to change, or None to drop it."""
-        before = self.store.declarations[-1].spec.context_payload.items if self.store.declarations else []
-        texts = {item.name: item.text for item in before}
-        tags = dict(self.declared_tags[-1]) if self.declared_tags else {}
-        for index, line in wanted.items():
-            name = self.setup.items[index % len(self.setup.items)]
-            if line is None and name not in texts:
-                continue
-            text = None if line is None else self._next_text(texts.get(name), name, line, None)
-            tags[name] = self.oracle.event(name, text, "declared", [tags[name]] if name in tags else [])
-            texts.pop(name, None)
-            if text is not None:
-                texts[name] = text
-        self.declared_tags.append(tags)
-        self.store.declarations.append(self._federated_context(texts, len(self.store.declarations) + 1))
-
-    def _next_text(self, text: str | None, item: str, line: int, revert: int | None) -> str:
-        if revert is not None:
-            earlier = [event.text for event in self.oracle.events if event.item == item and event.text]
-            if earlier:
-                return earlier[revert % len(earlier)]
-        lines = text.splitlines() if text else ["a", "-", "b", "-", "c"]
-        lines[2 * (line % 3)] = f"e{len(self.oracle.events)}"
-        return "\n".join(lines) + "\n"
-
-    def _write(self, disk: Disk, item: str, text: str | None) -> None:
-        seen = [disk.tags[item]] if item in disk.tags else []
-        target = self.target(disk, item)
-        if target is not None and seen and self.oracle.events[target].text == self.oracle.events[seen[0]].text:
-            seen.append(target)
-        disk.tags[item] = event = self.oracle.event(item, text, disk.name, seen)
-        if disk.intent is not None or self.oracle.unsure.intersection(seen):
-            self.oracle.unsure.add(event)
-        disk.put(item, text)
-
-    def _federated_context(self, texts: dict[str, str | None], generation: int) -> FederatedContext:
-        kind = self.setup.spec.context_type
-        items = [Item.of(name, content(kind, name, text)) for name, text in sorted(texts.items()) if text is not None]
-        spec = self.setup.spec.model_copy(update={"context_payload": ContextPayload(items=items)})
-        meta = ObjectMeta(name=CONTEXT, namespace=NAMESPACE, uid="u", generation=generation)
-        return FederatedContext.model_construct(metadata=meta, spec=spec)
-
-    # The agent
-
-    def scan(self, index: int, crash_after: int | None = None) -> None:
-        """The agent looks at its directory, after a restart if it must."""
-        pod = self.pod(index)
-        with_crash(pod, crash_after, lambda: self._detect(pod))
-        self.check_site(pod)
-
-    def apply(
-        self, index: int, crash_after: int | None = None, interruption: tuple[int, int, int] | None = None
-    ) -> None:
-        """The agent applies the MCPContext that its API server holds.
-
-        `crash_after` counts writes; `interruption` is (reads until then, item, line) of an edit in the middle.
-        """
-        pod = self.pod(index)
-        revision = pod.cluster.context
-        if interruption:
-            reads, item, line = interruption
-            pod.disk.interruption = (reads, lambda: self.edit(index, item, line))
-        with_crash(pod, crash_after, lambda: self._apply(pod, revision))
-        pod.disk.interruption = None
-        self.check_site(pod)
-
-    def restart(self, index: int) -> None:
-        """The agent is killed; its volume stays."""
-        pod = self.pod(index)
-        pod.holding = pod.offered = None
-
-    def _detect(self, pod: Pod) -> Holding:
-        if pod.holding is None:
-            pod.holding = Holding(cast("Any", pod.disk), CONTEXT, self._origin(pod))
-        before = pod.disk.journal
-        pod.offered = pod.holding.detect() or pod.offered
-        self.note_changes(pod, before)
-        return pod.holding
-
-    def _apply(self, pod: Pod, revision: Revision | None) -> None:
-        holding = self._detect(pod)
-        if revision is None:
-            return
-        before = pod.disk.journal
-        if before is None:
-            pod.joined = frozenset(revision.targets)
-        pod.offered = holding.apply(revision) or pod.offered
-        self.note_changes(pod, before)
-        if before is not None:
-            self.check_read_your_writes(pod, before, revision)
-        self.check_whole(pod, revision)
-
-    def _origin(self, pod: Pod) -> Origin:
-        site = f"{pod.cluster.name}/{pod.name}"
-        return Origin(site, pod.name, lambda: max(self.now + pod.skew, 0), self.draw)
-
-    # What happens to agents
-
-    def lose_journal(self, index: int) -> None:
-        """The journal is gone; the files are still there."""
-        pod = self.pod(index)
-        pod.disk.journal = pod.disk.intent = pod.holding = pod.offered = None
-        pod.reached = (0, 0)
-
-    def replace_pod(self, index: int, *, same_name: bool, graceful: bool) -> None:
-        """The pod ends and another one takes its place, with an empty volume."""
-        pod = self.pod(index)
-        if graceful:
-            self._detect(pod)
-            self._publish(pod)
-        if held := pod.cluster.replicas.get(pod.name):
-            held.deleted = True
-        name = pod.name if same_name else f"{pod.name.partition('-')[0]}-{self.draw()}"
-        at = self.pods.index(pod)
-        self.pods[at] = self._pod(pod.cluster.name, name, at)
-
-    # The member
-
-    def publish(self, index: int) -> None:
-        """The agent's replica is stored in the member's API server."""
-        self._publish(self.pod(index))
-
-    def _publish(self, pod: Pod) -> None:
-        if pod.offered is None:
-            return
-        stored = pod.cluster.replicas.get(pod.name)
-        if stored and any(site.site != pod.offered.site for site in stored.spec.sites):
-            stored.deleted = True  # speaks for a pod before us: ours comes after it has gone
-        if stored and stored.deleted:
-            return
-        spec = ContextReplicaSpec(context=CONTEXT, sites=[pod.offered])
-        if stored is None or stored.spec != spec:
-            pod.cluster.replicas[pod.name] = PodReplica(spec)
-            self.oracle.promised |= {name_of(change.dot) for change in pod.offered.changes}
-            pod.disk.writes += 1
-
-    def mirror(self, index: int, *, dies: bool = False) -> None:
-        """The member controller stores what its pods say on the control plane, and releases dead pods' replicas."""
-        cluster = self.cluster(index)
-        place = collection.MemberContext(cluster.name, NAMESPACE, CONTEXT)
-        history = self.store.replicas.setdefault(cluster.name, [])
-        stored = history[-1] if history else None
-        pods = [replica.spec for replica in cluster.replicas.values()]
-        wanted = collection.collect(place, cluster.vector, pods, stored)
-        if stored != wanted and not cluster.partitioned:
-            history.append(wanted)
-        if dies:
-            return
-        known = None if cluster.partitioned else history[-1]
-        for name, replica in list(cluster.replicas.items()):
-            if replica.deleted and collection.releasable(place, cluster.vector, replica.spec, known):
-                del cluster.replicas[name]
-
-    def partition(self, index: int, *, cut: bool) -> None:
-        self.cluster(index).partitioned = cut
-
-    def deliver(self, index: int, age: int = 0) -> None:
-        """Karmada brings the MCPContext: the newest, or an older one once more."""
-        cluster = self.cluster(index)
-        if self.store.templates and not cluster.partitioned:
-            templates = self.store.templates
-            cluster.context = templates[-1 - age % len(templates)]
-
-    # The control plane
+        self.payload_limit = setup.payload_limit
+        self._oldest = Controller(0, "")
+        """What the oldest API server to be found still shows."""
 
     def restart_controller(self, index: int) -> None:
         """A new instance, whose caches are filled from whatever API server it asks."""
-        old = self.controllers[index % 2]
-        self.controllers[index % 2] = Controller(old.skew, self.draw())
+        old, oldest = self.controllers[index % 2], self._oldest
+        fresh = Controller(old.skew, self.draw(), declared=oldest.declared, operators=oldest.operators)
+        fresh.replicas, fresh.revisions = dict(oldest.replicas), dict(oldest.revisions)
+        self.controllers[index % 2] = fresh
 
     def observe(self, index: int, what: int, lag: int = 0) -> None:
         """A cache catches up, save for the last few events: that of a cluster, of revisions, or of the spec."""
@@ -257,38 +52,67 @@ class World(Witness):
         clusters = list(self.clusters)
         which = what % (len(clusters) + 2)
         if which < len(clusters):
-            seen = len(self.store.replicas.get(clusters[which], ())) - lag
-            controller.replicas[clusters[which]] = max(controller.replicas.get(clusters[which], 0), seen)
+            self._observe_replica(controller, clusters[which], lag)
         elif which == len(clusters):
-            newest = max(self.store.revisions, default=0) - lag
-            gone = controller.revisions.keys() - self.store.revisions.keys()
-            controller.revisions |= {v: r for v, r in self.store.revisions.items() if v <= newest}
-            for version in gone:
-                del controller.revisions[version]
+            self._observe_revisions(controller, lag)
         else:
             controller.declared = max(controller.declared, len(self.store.declarations) - lag)
+            controller.operators = frozenset(self.store.operators)
 
     def observe_all(self, index: int) -> None:
         for what in range(len(self.clusters) + 2):
             self.observe(index, what)
 
-    def reconcile(self, index: int) -> None:
-        """A controller commits what is new to it; whoever creates a version first has committed it."""
+    def _observe_replica(self, controller: Controller, cluster: str, lag: int) -> None:
+        stored, before = self.store.replicas.get(cluster, ()), controller.replicas.get(cluster, 0)
+        seen = max(before, len(stored) - lag)
+        told = {site.site for replica in stored[max(before - 1, 0) : seen] for site in replica.sites}
+        gone = told - {site.site for replica in stored[seen - 1 : seen] for site in replica.sites}
+        controller.told_of |= dict.fromkeys(gone, self.now)
+        controller.replicas[cluster] = seen
+
+    def _observe_revisions(self, controller: Controller, lag: int = 0) -> None:
+        """Revisions come in the order of their creation: one under a name that was free again comes last."""
+        before = controller.revisions
+        if lag == 0:
+            controller.revisions = dict(self.store.revisions)
+        else:
+            newest = max(self.store.revisions, default=0) - lag
+            history = linked(ordered(self.store.revisions))
+            controller.revisions = before | {each.version: each for each in history if each.version <= newest}
+        new = [each for version, each in controller.revisions.items() if version not in before]
+        controller.told_of |= dict.fromkeys((cause.site for each in new for cause in each.cause), self.now)
+
+    def reconcile(self, index: int, *, dies: bool = False) -> None:
+        """A controller commits what is new to it; whoever creates a version first has committed it.
+
+        `dies`: it is killed right after it has created a revision, before it knows whether that is a commit.
+        """
         controller = self.controllers[index % 2]
         if controller.declared == 0:
             return  # it has not read the FederatedContext yet
         observed = self._observed(controller)
         for _ in range(_ATTEMPTS):
-            history = self._history(controller)
+            history = self.history(controller)
             merger = self._merger(controller, history)
-            revision = advance(observed.context, observed.sites, history, merger)
+            revision = self._advance(observed, history, merger)
             if revision is None:
                 return
             if self.is_taken(revision.version):
-                controller.revisions[revision.version] = self.store.revisions[revision.version]
+                self.follow(controller)
                 continue
-            self._create(controller, observed, history, merger, revision)
-            controller.memory = Memory(merger.incarnation, revision)
+            committed = self._create(controller, observed, history, merger, revision)
+            if dies:
+                self.restart_controller(index)
+                return
+            self.follow(controller)
+            if committed:
+                controller.memory = Memory(merger.incarnation, revision)
+                self._check_exactly_once(controller, observed, merger)
+
+    def follow(self, controller: Controller) -> None:
+        """The cache comes to what is stored, before anything is made of it."""
+        self._observe_revisions(controller)
 
     def restore(self, index: int) -> None:
         """The store is put back to an earlier backup; controllers list everything anew, members keep what they have."""
@@ -300,18 +124,33 @@ class World(Witness):
         del self.backups[index % len(self.backups) + 1 :]
         for cluster, history in store.replicas.items():
             del history[backup.replicas.get(cluster, 0) :]
-        store.revisions = {revision.version: revision for revision in store.log}
+        store.revisions = {each.version: each for each in store.log if each.version in backup.retained}
+        store.operators = {site: state for site, state in store.operators.items() if site in backup.operators}
         for controller in self.controllers:
-            controller.revisions = dict(store.revisions)
-            controller.replicas = {cluster: len(history) for cluster, history in store.replicas.items()}
-            controller.declared = len(store.declarations)
-        self.oracle.forget(backup.processed)
+            self._list_all(controller)
+        self.oracle.forget(backup.processed, backup.accounted)
         self.restored = True
 
+    def _list_all(self, controller: Controller) -> None:
+        controller.revisions = dict(self.store.revisions)
+        controller.replicas = {cluster: len(history) for cluster, history in self.store.replicas.items()}
+        controller.declared = len(self.store.declarations)
+        controller.operators = frozenset(self.store.operators)
+
     def _back_up(self) -> None:
-        replicas = {cluster: len(history) for cluster, history in self.store.replicas.items()}
-        counts = (len(self.store.log), len(self.store.declarations), len(self.store.templates))
-        self.backups.append(Backup(*counts, replicas, frozenset(self.oracle.processed)))
+        store, oracle = self.store, self.oracle
+        self.backups.append(
+            Backup(
+                revisions=len(store.log),
+                retained=frozenset(store.revisions),
+                declarations=len(store.declarations),
+                templates=len(store.templates),
+                replicas={cluster: len(history) for cluster, history in store.replicas.items()},
+                operators=frozenset(store.operators),
+                processed=frozenset(oracle.processed),
+                accounted=frozenset(oracle.accounted),
+            )
+        )
 
     def is_taken(self, version: int) -> bool:
         """Whether the store has a revision of this name: then it creates no other."""
@@ -319,13 +158,60 @@ class World(Witness):
 
     def project(self, index: int) -> None:
         """A controller renders the head that it knows as the MCPContext."""
-        history = self._history(self.controllers[index % 2])
+        history = self.history(self.controllers[index % 2])
         if history and (not self.store.templates or self._template_digest() != history[-1].chain_digest):
+            committed = any(each.chain_digest == history[-1].chain_digest for each in self.store.log)
+            require(committed, Invariant.I10_ONE_HISTORY, f"revision {history[-1].version} was never committed")
             context = self.store.declarations[-1]
             self.store.templates.append(Revision.of(project.served(context, history[-1])))
 
-    def _history(self, controller: Controller) -> list[ContextRevisionSpec]:
-        return [controller.revisions[version] for version in sorted(controller.revisions)]
+    def tidy(self, index: int) -> None:
+        """A controller deletes revisions that are no longer kept, and what people proposed once it is decided."""
+        controller = self.controllers[index % 2]
+        if controller.declared == 0:
+            return
+        observed, now = self._observed(controller), datetime.fromtimestamp(self.now / 1000, UTC)
+        stored = ordered(controller.revisions)
+        for revision in expired(stored, observed.sites, self.setup.spec.history, now).revisions:
+            self.store.revisions.pop(revision.version, None)
+        history = self.history(controller)
+        for site in controller.operators if history else ():
+            state = self.store.operators.get(site)
+            if state and all(includes(history[-1].version_vector, change.dot) for change in state.changes):
+                del self.store.operators[site]
+
+    def ask(self, index: int) -> None:
+        """A controller asks sites for inventories of what the store has lost; their members hear of it."""
+        controller = self.controllers[index % 2]
+        history, stored = self.history(controller), self.store.revisions.values()
+        known = {revision.chain_digest for revision in stored}
+        for site in self._observed(controller).sites if controller.declared else ():
+            lost = site.pod and not may_be_merged(history, site) and site.base_digest not in known
+            for pod in self.pods:
+                if site.pod == pod.name and pod.holding and not pod.cluster.partitioned:
+                    pod.holding.inventory_wanted = bool(lost)
+
+    def let_time_pass(self) -> None:
+        """More than a week, in which controllers at least have seen what there was before; backups are used up.
+
+        A restored store hears from all members sooner: that is the limit of what `core.compact` promises.
+        """
+        if self.restored:
+            return
+        for controller in (*self.controllers, self._oldest):
+            self._list_all(controller)
+        self.backups.clear()
+        self.tick(_LONG_MILLIS)
+
+    def history(self, controller: Controller) -> list[ContextRevisionSpec]:
+        """What a controller takes for the history."""
+        return linked(ordered(controller.revisions))
+
+    def _advance(
+        self, observed: Observed, history: list[ContextRevisionSpec], merger: Merger
+    ) -> ContextRevisionSpec | None:
+        with patch("core.advance.INLINE_LIMIT_BYTES", self.payload_limit):
+            return advance(observed.context, observed.sites, history, merger)
 
     def _template_digest(self) -> str:
         return self.store.templates[-1].spec.chain_digest
@@ -335,14 +221,15 @@ class World(Witness):
         if memory is not None and memory.is_lost_from(history):
             controller.incarnation = self.draw()
         controller.memory = Memory(controller.incarnation, history[-1] if history else None)
-        return Merger(controller.incarnation, max(self.now + controller.skew, 0))
+        lately = frozenset(site for site, at in controller.told_of.items() if self.now - at < _HEARD_OF_MILLIS)
+        return Merger(controller.incarnation, max(self.now + controller.skew, 0), lately)
 
     def _observed(self, controller: Controller) -> Observed:
         seen = [(cluster, count) for cluster, count in controller.replicas.items() if count > 0]
         specs = [self.store.replicas[cluster][count - 1] for cluster, count in seen]
-        return Observed(
-            self.store.declarations[controller.declared - 1], [site for spec in specs for site in spec.sites]
-        )
+        people = [state for site, state in self.store.operators.items() if site in controller.operators]
+        sites = [*(site for spec in specs for site in spec.sites), *people]
+        return Observed(self.store.declarations[controller.declared - 1], sites)
 
     def _create(
         self,
@@ -351,10 +238,15 @@ class World(Witness):
         history: list[ContextRevisionSpec],
         merger: Merger,
         revision: ContextRevisionSpec,
-    ) -> None:
-        """The store takes the revision; what it decides is noted."""
-        self.check_follows(revision)
+    ) -> bool:
+        """The store takes the revision: whether that is a commit. What it decides is noted."""
         head = self.store.head
+        if head is not None and revision.parent != head.chain_digest and revision.version <= head.version:
+            self.store.revisions[revision.version] = revision
+            newest = linked(ordered(self.store.revisions))[-1]
+            require(newest == head, Invariant.I10_ONE_HISTORY, f"version {revision.version} is made twice")
+            return False
+        self.check_follows(revision)
         declared = declaration.declare(
             history[-1] if history else None,
             observed.context.spec.context_payload,
@@ -368,24 +260,22 @@ class World(Witness):
             told = f"declaration {observed.generation} says nothing of {change.item}"
             require(change.item in tags, Invariant.I11_NO_PHANTOM, told)
             self.oracle.bind(change.dot, tags[change.item])
-        proposed = [change for site in observed.sites for change in site.changes]
-        self.note_revision(head, revision, [*declared.changes, *proposed])
+        self.note_revision(head, revision, observed.sites, list(declared.changes))
         self.store.log.append(revision)
         self.store.revisions[revision.version] = revision
-        controller.revisions[revision.version] = revision
         self._back_up()
-        again = advance(observed.context, observed.sites, self._history(controller), merger)
-        owed = any(site.inventory for site in observed.sites)
-        told = f"the same proposals make revision {revision.version + 1}"
+        return True
+
+    def _check_exactly_once(self, controller: Controller, observed: Observed, merger: Merger) -> None:
+        """Nothing of what has just been committed is new any more."""
+        history = self.history(controller)
+        again = self._advance(observed, history, merger)
+        # What others have deleted may have made room.
+        owed = any(site.inventory for site in observed.sites) or self.payload_limit < INLINE_LIMIT_BYTES
+        told = f"the same proposals make revision {history[-1].version + 1}"
         require(again is None or owed, Invariant.I4_EXACTLY_ONCE, told)
 
 
-def with_crash(pod: Pod, crash_after: int | None, act: Callable[[], object]) -> None:
-    """The agent acts, and may be killed before one of its writes."""
-    pod.disk.crash_after = crash_after
-    try:
-        act()
-    except Crashed:
-        pod.holding = pod.offered = None
-    finally:
-        pod.disk.crash_after = None
+def ordered(revisions: dict[int, ContextRevisionSpec]) -> list[ContextRevisionSpec]:
+    """Oldest first."""
+    return [revisions[version] for version in sorted(revisions)]

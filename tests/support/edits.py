@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from api.context_revision import ContextRevisionSpec
-from tests.support.federation import Context, write_at_once
+from controllers.runtime.errors import ApiError, Unreachable
+from tests.support.federation import Context, document, write_at_once
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,21 @@ def file_writer(context: Context, member: str) -> Write:
     async def write(item: str, text: str) -> Written:
         write_at_once(root / item, text)
         return Written(member)
+
+    return write
+
+
+def declaration_writer(context: Context, items: list[str], **spec: Any) -> Write:
+    """Writes at the control plane, as a person or program with `kubectl apply`; while it is away, nobody knows."""
+    texts = dict.fromkeys(items, "first")
+
+    async def write(item: str, text: str) -> Written:
+        texts[item] = text
+        try:
+            await context.declare([document(name, value) for name, value in texts.items()], **spec)
+        except (ApiError, Unreachable):
+            return Written("declared", is_certain=False)
+        return Written("declared")
 
     return write
 

@@ -41,6 +41,17 @@ class Run:
         return self
 
 
+@dataclass(frozen=True)
+class Container:
+    """A running container."""
+
+    cluster: str
+    module: str
+    """The Python module that it runs, e.g. `controllers.agent`."""
+    pod: str
+    process: psutil.Process
+
+
 class LocalFleet:
     """One fleet in a directory of its own."""
 
@@ -107,17 +118,27 @@ class LocalFleet:
 
     def container(self, cluster: str, module: str, pod: str | None = None) -> psutil.Process | None:
         """The process of a container that runs a Python module, None while it does not run."""
-        port = self.state.clusters[cluster].server.rpartition(":")[2]
+        return next((one.process for one in self.containers(cluster, module) if pod in (None, one.pod)), None)
+
+    def containers(self, cluster: str | None = None, module: str | None = None) -> Iterator[Container]:
+        """The containers of pods in a cluster, or in all, that run a Python module, or any."""
+        ports = {entry.server.rpartition(":")[2]: name for name, entry in self.state.clusters.items()}
         for process in psutil.process_iter():
             try:
-                if process.cmdline()[1:3] != ["-m", module]:
+                words = process.cmdline()
+                if words[1:2] != ["-m"] or not words[2].startswith("controllers.") or module not in (None, words[2]):
                     continue
                 variables = process.environ()
             except psutil.Error:
                 continue
-            if variables.get("KUBERNETES_SERVICE_PORT") == port and pod in (None, variables.get("HOSTNAME")):
-                return process
-        return None
+            of = ports.get(variables.get("KUBERNETES_SERVICE_PORT", ""))
+            if of is not None and cluster in (None, of):
+                yield Container(of, words[2], variables.get("HOSTNAME", ""), process)
+
+    def container_log(self, cluster: str, pod: str, container: str) -> str:
+        """What a container has logged since it started."""
+        (log,) = self.layout.node(cluster).glob(f"pods/*_{pod}_*/{container}.log")
+        return log.read_text(errors="replace")
 
     async def kubectl(self, cluster: str, *arguments: str, seconds: float = 30) -> str:
         """What kubectl says."""

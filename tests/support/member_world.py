@@ -275,3 +275,8 @@ async def grant_in_member(member: Api, cluster: str) -> None:
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": SYSTEM_NAMESPACE}],
     }
     await member.create(CLUSTER_ROLE_BINDING, binding)
+
+
+async def is_gone(world: World, pod: str) -> bool:
+    """Whether a pod's replica is gone."""
+    return await world.pod_replica(pod) is None

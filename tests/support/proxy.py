@@ -1,12 +1,24 @@
-"""A TCP proxy that can lose the network: cut connections, or let them hang half-open."""
+"""A TCP proxy that can lose the network: cut connections, or lose what goes either way, or both, without a word."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from enum import Enum, auto
 
 _CHUNK = 65536
+
+
+class Way(Enum):
+    """Which way bytes go."""
+
+    THERE = auto()
+    """From the client to the server."""
+    BACK = auto()
+    """From the server to the client."""
 
 
 class Proxy:
@@ -15,56 +27,118 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self.port = 0
         """Where clients connect."""
+        self.carried = dict.fromkeys(Way, 0)
+        """Bytes passed on so far."""
         self._target_port = target_port
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._connections: set[_Connection] = set()
+        self._frozen: set[Way] = set()
         self._refusing = False
-        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
         """What a client has instead of the server's address."""
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._connections)
+
     def cut(self) -> None:
         """Resets every connection and every new one."""
         self._refusing = True
-        for writer in self._writers:
-            writer.transport.abort()
+        self.drop()
 
-    def freeze(self) -> None:
-        """Keeps connections open and accepts new ones, but passes nothing on."""
-        self._flowing.clear()
+    def drop(self) -> None:
+        """Resets every connection; new ones are welcome."""
+        for connection in self._connections:
+            connection.reset()
+
+    def freeze(self, *ways: Way) -> None:
+        """Keeps connections open and accepts new ones, but passes nothing on, in these ways or at all."""
+        self._frozen |= {*ways} or {*Way}
+        for connection in self._connections:
+            connection.freeze(self._frozen)
 
     def heal(self) -> None:
         """Passes everything on again; what was frozen arrives late, what was cut stays cut."""
         self._refusing = False
-        self._flowing.set()
+        self._frozen.clear()
+        for connection in self._connections:
+            connection.thaw()
+
+    def forget(self) -> None:
+        """Heals for new connections; present ones stay open and carry nothing any more, as when a NAT has lost them."""
+        for connection in self._connections:
+            connection.is_forgotten = True
+            connection.freeze({*Way})
+        self.heal()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carries one connection."""
         if self._refusing:
-            writer.transport.abort()
+            _reset(writer)
             return
         upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        self._writers |= {writer, upstream_writer}
+        connection = _Connection(writer, upstream_writer)
+        connection.freeze(self._frozen)
+        self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, upstream_writer))
-                group.create_task(self._pump(upstream_reader, writer))
-        except* OSError:
-            pass
+                group.create_task(self._pump(connection, Way.THERE, reader, upstream_writer))
+                group.create_task(self._pump(connection, Way.BACK, upstream_reader, writer))
         finally:
-            self._writers -= {writer, upstream_writer}
+            self._connections.discard(connection)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, connection: _Connection, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
-            while chunk := await reader.read(_CHUNK):
-                await self._flowing.wait()
+            while True:
+                chunk = await reader.read(_CHUNK)
+                await connection.flowing[way].wait()
+                if not chunk:
+                    break
                 writer.write(chunk)
                 await writer.drain()
+                self.carried[way] += len(chunk)
+        except OSError:
+            pass  # what goes the other way may be on its way still
         finally:
             writer.close()
+
+
+class _Connection:
+    """A client's connection and ours to the server."""
+
+    def __init__(self, *writers: asyncio.StreamWriter) -> None:
+        self.flowing = {way: asyncio.Event() for way in Way}
+        self.is_forgotten = False
+        self._writers = writers
+        self.thaw()
+
+    def freeze(self, ways: set[Way]) -> None:
+        for way in ways:
+            self.flowing[way].clear()
+
+    def thaw(self) -> None:
+        if not self.is_forgotten:
+            for flowing in self.flowing.values():
+                flowing.set()
+
+    def reset(self) -> None:
+        for writer in self._writers:
+            _reset(writer)
+        for flowing in self.flowing.values():  # what waits there sees that it is over
+            flowing.set()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection with RST, not FIN."""
+    if not writer.is_closing():
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    writer.transport.abort()
 
 
 @asynccontextmanager
@@ -77,6 +151,5 @@ async def proxied(target_port: int) -> AsyncGenerator[Proxy]:
         yield proxy
     finally:
         server.close()
-        proxy.heal()
         proxy.cut()
         await server.wait_closed()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.commit import chain_digest, digest_of
+from core.chain import chain_digest, digest_of
 from tests.unit.core.scene import advance, change, dot, payload
 
 

@@ -12,7 +12,7 @@ from api.item import ContextType, ItemContent
 from core import clock
 from core.canonical import content_digest
 from core.detect import Local, detect, mass_deletion, withhold
-from core.journal import Held, Journal
+from core.journal import Base, Held, Journal
 
 SITE = "m1/pod-0#00000001"
 NOW = 1_000_000
@@ -44,6 +44,7 @@ def journal(pending: dict[str, str | None] | None = None, **held: str | None) ->
         incarnation="00000001",
         context_type=ContextType.RESOURCES,
         last_hlc=clock.encode(20),
+        base=Base(version=1),
         held={
             name: Held(digest=None if text is None else content_digest(content(text)), dot=EARLIER)
             for name, text in held.items()
@@ -88,6 +89,11 @@ def test_each_change_has_a_later_clock_than_all_before_even_if_the_wall_clock_st
     assert after.last_hlc == hlcs[-1]
 
 
+def test_what_is_found_before_the_first_revision_is_applied_is_dated_right_after_that() -> None:
+    found = detect(journal().model_copy(update={"base": Base()}), local(a="of unknown age"), NOW)
+    assert found.pending["a"].dot.hlc == clock.encode(20, 1)
+
+
 def test_an_unreadable_item_is_neither_changed_nor_deleted() -> None:
     before = journal({"b": "2"}, a="1", b="1")
     assert detect(before, Local({}, {}, frozenset({"a", "b"})), NOW) is before
@@ -115,7 +121,8 @@ def test_what_the_control_plane_sent_is_not_withheld_whatever_it_is() -> None:
         pytest.param(journal(a="1", b="1", c="1", d="1", e="1"), local(a="1", b="1"), "cde", id="three of five"),
         pytest.param(journal({"e": "1"}, a="1", b="1", c="1", d="1"), local(a="1", b="1"), "cde", id="one not decided"),
         pytest.param(journal(a="1"), local(), "", id="the only one"),
-        pytest.param(journal({"b": None}, a="1", b="1"), local(), "", id="one after the other"),
+        pytest.param(journal({"b": None}, a="1", b="1"), local(), "ab", id="one after the other"),
+        pytest.param(journal({"a": None, "b": None}, a="1", b="1"), local(), "", id="both confirmed"),
         pytest.param(journal(a="1", b="1"), local(a="1"), "", id="one of two"),
         pytest.param(journal(a="1", b="1", c="1"), local(a="1"), "", id="two of three"),
         pytest.param(journal(a="1", b="1", c="1", d="1", e="1", f="1"), local(a="1", b="1", c="1"), "", id="half"),

@@ -92,6 +92,7 @@ class Federation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.federated = FEDERATED
         self.members = {name: Member(name) for name in MEMBERS}
         self.revisions: list[ContextRevisionSpec] = []
         self.mail: list[list[Change]] = []
@@ -102,11 +103,11 @@ class Federation(RuleBasedStateMachine):
 
     def commit(self, changes: list[Change], now: int) -> None:
         head = self.revisions[-1] if self.revisions else None
-        if merged := merge(self.revisions, changes, FEDERATED.spec, Merger("cp", now)):
+        if merged := merge(self.revisions, changes, self.federated.spec, Merger("cp", now)):
             self.revisions.append(next_revision("c", head, merged, Declared(), now))
 
     def revision(self, number: int = -1) -> Revision:
-        return Revision.of(served(FEDERATED, self.revisions[number]))
+        return Revision.of(served(self.federated, self.revisions[number]))
 
     @initialize()
     def declare(self) -> None:

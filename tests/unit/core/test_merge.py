@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.context_replica import Change, Outcome
+from api.context_replica import Change
 from api.context_revision import ContextRevisionSpec
 from api.dot import Dot
-from api.federated_context import Direction
+from api.federated_context import ConflictPolicyName, Direction
 from core import version_vector
 from core.merge import Merger, merge
+from tests.unit.core.past import under
 from tests.unit.core.scene import advance, change, dot, payload, spec, texts
 
 SITES = ("m1/p#1", "m2/p#1", "m3/p#1")
@@ -39,7 +40,7 @@ def test_a_change_by_a_writer_that_saw_the_head_replaces_it(head: ContextRevisio
     merged = merge([head], [change("a", "new", dot("m1/p#1", 200), head.items[0].dot)], spec(), Merger("t", 300))
     assert merged is not None
     assert merged.conflicts == []
-    assert merged.outcomes[0].outcome is Outcome.ACCEPTED
+    assert merged.items["a"].dot == dot("m1/p#1", 200)
 
 
 def test_of_two_writers_that_did_not_see_each_other_the_later_wins_and_the_other_is_recorded(
@@ -55,6 +56,18 @@ def test_of_two_writers_that_did_not_see_each_other_the_later_wins_and_the_other
         assert record.lost.dot == early.dot
         assert record.lost.content == early.content
         assert record.kept == late.dot
+
+
+def test_a_conflict_that_an_operator_has_not_seen_stays_on_record_when_the_operator_decides(
+    head: ContextRevisionSpec,
+) -> None:
+    seen = head.items[0].dot
+    unseen = change("a", "unseen", dot("m1/p#1", 200), None)
+    decision = change("a", "decided", dot("operator/ann#1", 300), seen)
+    after = advance(head, [unseen, decision], wanted=under(ConflictPolicyName.MANUAL))
+    assert after is not None
+    assert texts(after)["a"] == "decided"
+    assert [(record.lost.dot, record.open) for record in after.conflicts] == [(unseen.dot, False)]
 
 
 def test_a_late_arrival_with_an_older_clock_loses_and_is_recorded(head: ContextRevisionSpec) -> None:

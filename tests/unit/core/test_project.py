@@ -1,5 +1,6 @@
 """What Karmada gets to see of a head."""
 
+from api.federated_context import Direction
 from core import project
 from tests.unit.core.scene import advance, change, context, dot, payload, spec
 
@@ -30,6 +31,33 @@ def test_what_is_projected_is_collected_with_its_context() -> None:
     assert head is not None
     for obj in (project.mcp_context(context(), head), project.propagation_policy(context())):
         assert obj["metadata"]["ownerReferences"][0]["uid"] == "u-1"
+
+
+def test_members_are_told_which_items_are_local_and_only_where_some_are() -> None:
+    head = advance(None, [])
+    assert head is not None
+    assert "localItems" not in project.mcp_context(context(), head)["spec"]
+    local = context(spec().model_copy(update={"direction": Direction.LOCAL}))
+    assert project.mcp_context(local, head)["spec"]["localItems"] == [{"match": "*", "local": True}]
+
+
+def test_what_is_wanted_no_longer_is_not_as_wanted() -> None:
+    head = advance(None, [])
+    assert head is not None
+    plain, local = context(), context(spec().model_copy(update={"direction": Direction.LOCAL}))
+    placed = context(spec().model_copy(update={"clusters": ["m1"]}))
+    for stored, desired in (
+        (project.mcp_context(local, head), project.mcp_context(plain, head)),
+        (project.propagation_policy(placed), project.propagation_policy(plain)),
+    ):
+        assert project.is_applied(stored, stored)
+        assert not project.is_applied(stored, desired)
+
+
+def test_what_karmada_adds_to_a_policy_is_as_wanted() -> None:
+    policy = project.propagation_policy(context())
+    stored = {**policy, "spec": {**policy["spec"], "preemption": "Never"}}
+    assert project.is_applied(stored, policy)
 
 
 def test_covers_ignores_what_others_added_but_no_difference() -> None:

@@ -5,7 +5,7 @@ from api.context_revision import ContextRevisionSpec
 from core import version_vector
 from core.commit import next_revision
 from core.merge import Merger
-from core.recover import is_known, recover
+from core.recover import may_be_merged, recover
 from tests.unit.core.scene import advance, change, dot, payload, spec, texts
 
 
@@ -19,8 +19,8 @@ def inventory(revision: ContextRevisionSpec) -> Inventory:
     )
 
 
-def state(revision: ContextRevisionSpec) -> SiteState:
-    return SiteState(site="m1/p#1", base_version=revision.version, base_digest=revision.chain_digest)
+def state(revision: ContextRevisionSpec, pod: str = "p") -> SiteState:
+    return SiteState(site="m1/p#1", pod=pod, base_version=revision.version, base_digest=revision.chain_digest)
 
 
 def built(*steps: tuple[str, str, int]) -> list[ContextRevisionSpec]:
@@ -44,11 +44,23 @@ def recovered(history: list[ContextRevisionSpec], lost: ContextRevisionSpec) -> 
     return next_revision("demo", history[-1], found.merged, history[-1].declared, 9_000, found.number)
 
 
-def test_a_revision_of_the_history_is_known_and_so_is_one_that_was_pruned() -> None:
+def test_changes_that_stand_on_the_history_or_on_what_was_pruned_need_not_wait() -> None:
     history = built(("a", "2", 200), ("a", "3", 300), ("a", "4", 400))
-    assert is_known(history, state(history[1]))
-    assert is_known(history[2:], state(history[0]))
-    assert not is_known(history[:2], state(history[3]))
+    assert may_be_merged(history, state(history[1]))
+    assert may_be_merged(history[2:], state(history[0]))
+    assert not may_be_merged(history[:2], state(history[3]))
+
+
+def test_changes_of_a_pod_that_is_gone_wait_only_for_the_inventory_that_it_left() -> None:
+    history = built(("a", "2", 200), ("a", "3", 300))
+    gone = state(history[2], pod="")
+    assert may_be_merged(history[:2], gone)
+    assert not may_be_merged([], gone)
+    leaving = gone.model_copy(update={"inventory": inventory(history[2])})
+    assert not may_be_merged(history[:2], leaving)
+    after = recovered(history[:2], history[2])
+    assert after is not None
+    assert may_be_merged([*history[:2], after], leaving)
 
 
 def test_lost_revisions_come_back_in_a_new_epoch_past_every_number_ever_seen() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.context_revision import ContextRevisionSpec
-from core.commit import chain_digest
+from core.chain import chain_digest
 from core.verify import Anchor, anchor_flaws, verify
 from tests.unit.core.past import began, grown, histories
 from tests.unit.core.scene import change, dot

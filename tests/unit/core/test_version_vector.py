@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from api.dot import Dot
 from core import clock, version_vector
 
-VECTORS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9).map(clock.encode))
+VECTORS = st.dictionaries(st.sampled_from(["a", "b", "c", version_vector.RETIRED]), st.integers(1, 9).map(clock.encode))
 
 
 @given(VECTORS, VECTORS)
@@ -33,3 +33,15 @@ def test_a_vector_dominates_itself_and_includes_its_own_entries(vector: dict[str
 
 def test_a_site_never_heard_of_is_not_included() -> None:
     assert not version_vector.includes({}, Dot(site="a", hlc=clock.encode(1)))
+
+
+def test_a_site_that_is_no_longer_named_is_covered_but_may_not_propose_the_same_again_unseen() -> None:
+    vector, old = {version_vector.RETIRED: clock.encode(5)}, Dot(site="gone", hlc=clock.encode(5))
+    assert version_vector.covers(vector, old)
+    assert not version_vector.includes(vector, old)
+    assert not version_vector.covers(vector, Dot(site="gone", hlc=clock.encode(6)))
+
+
+def test_a_site_that_is_named_is_covered_by_its_own_entry_alone() -> None:
+    vector = {"a": clock.encode(2), version_vector.RETIRED: clock.encode(5)}
+    assert not version_vector.covers(vector, Dot(site="a", hlc=clock.encode(3)))

@@ -237,7 +237,16 @@ async def test_a_server_that_fails_every_request_is_asked_ever_less_often() -> N
         assert max(scene.waits) <= 30
 
 
-@pytest.mark.parametrize("absence", [fails(404, "NotFound"), fails(403, "Forbidden"), streams(cut=True)])
+@pytest.mark.parametrize(
+    "absence",
+    [
+        fails(404, "NotFound"),
+        fails(403, "Forbidden"),
+        fails(429, "TooManyRequests"),
+        fails(503, "ServiceUnavailable"),
+        streams(cut=True),
+    ],
+)
 async def test_a_server_or_kind_that_is_absent_is_found_soon_after_it_appears(absence: Answer) -> None:
     async with following(Collection([*[absence] * 40, initial(at=5)])) as scene:
         await synced(scene)
@@ -356,3 +365,21 @@ async def test_the_time_of_the_last_contact_is_known() -> None:
         assert scene.reflector.last_contact == float("-inf") or scene.reflector.synced.is_set()
         await synced(scene)
         assert scene.reflector.last_contact > 0
+
+
+async def test_a_writer_can_wait_until_the_cache_holds_all_that_came_before_its_write() -> None:
+    hold = asyncio.Event()
+
+    async def rest(request: web.Request) -> web.StreamResponse:
+        await hold.wait()
+        return await streams(event("ADDED", "a", 6), event("ADDED", "b", 7))(request)
+
+    async with following(Collection([initial(at=5), rest], newest=5)) as scene:
+        await synced(scene)
+        await scene.reflector.reached("5", 0.1)
+        with pytest.raises(TimeoutError):
+            await scene.reflector.reached("7", 0.01)
+        waiting = [asyncio.create_task(scene.reflector.reached(version, 5)) for version in ("6", "7")]
+        hold.set()
+        await asyncio.gather(*waiting)
+        assert scene.names() == {"a": "6", "b": "7"}

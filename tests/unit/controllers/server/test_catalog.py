@@ -16,6 +16,7 @@ from api.names import META_DIGEST, META_VERSION
 from controllers.server.catalog import Catalog, changes
 from controllers.server.primitives import primitive_of
 from controllers.server.served_context import Entry, ServedContext
+from controllers.server.volume import Applied
 from core.canonical import content_digest, payload_digest
 
 TOOLS, PROMPTS, RESOURCES = ContextType.TOOLS, ContextType.PROMPTS, ContextType.RESOURCES
@@ -26,7 +27,7 @@ def context(name: str, kind: ContextType, version: int = 1, **items: dict[str, A
         item: Entry({}, primitive_of(kind, item, ItemContent.model_validate(content), allow_python=False))
         for item, content in items.items()
     }
-    return ServedContext(name, kind, version, entries)
+    return ServedContext(name, Applied(context_type=kind, version=version), entries)
 
 
 def tool(description: str = "", **content: Any) -> dict[str, Any]:

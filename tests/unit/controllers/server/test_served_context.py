@@ -1,6 +1,7 @@
 """A context keeps the last good version of every item, and reads again only what changed."""
 
 from api.item import ContextType, ItemContent
+from api.mcp_context import LocalRule
 from controllers.server.primitives import Primitive, primitive_of
 from controllers.server.served_context import ServedContext, load
 from controllers.server.volume import Applied, Snapshot
@@ -88,3 +89,12 @@ def test_files_that_are_no_items_are_reported() -> None:
     context = loaded(seen)
     assert list(context.items) == ["a"]
     assert [problem.split(": ")[0] for problem in context.problems] == ["resources/a b"]
+
+
+def test_a_local_item_counts_as_what_the_revision_holds() -> None:
+    rules = [LocalRule(match="own*", local=True)]
+    applied = Applied(context_type=RESOURCES, version=1, local_items=rules, seeds={"own": content_digest(B)})
+    seen = snapshot(a=A, own=A, own_addition=B)
+    context = loaded(Snapshot(applied, seen.files, []))
+    assert context.digest == digest(a=A, own=B)
+    assert list(context.items) == ["a", "own", "own_addition"]

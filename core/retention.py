@@ -1,0 +1,51 @@
+"""retention: which revisions of a context are kept, and for how long."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from api.context_replica import SiteState
+from api.context_revision import ContextRevisionSpec
+from api.federated_context import History
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What is no longer kept."""
+
+    revisions: tuple[ContextRevisionSpec, ...]
+    """Oldest first, which is the order in which to delete them: what is left is without a gap at any moment."""
+    next_at: datetime | None
+    """When the next one expires, if nothing is committed until then."""
+
+
+def expired(
+    revisions: Sequence[ContextRevisionSpec], sites: Iterable[SiteState], limits: History, now: datetime
+) -> Expired:
+    """What is beyond the limits, up to the first revision on which an undecided change stands. The head always stays.
+
+    Args:
+        revisions: all of the context, oldest first.
+        sites: whose proposals need what they stand on.
+        limits: how many are kept, and for how long after they were replaced.
+        now: the wall clock, with a time zone.
+    """
+    needed = min((site.base_version for site in sites if site.changes), default=None)
+    surplus = len(revisions) - limits.revisions
+    found: list[ContextRevisionSpec] = []
+    for index, (revision, successor) in enumerate(pairwise(revisions)):
+        if needed is not None and revision.version >= needed:
+            break
+        expires = _expiry(successor, limits)
+        if index >= surplus and (expires is None or expires > now):
+            return Expired(tuple(found), expires)
+        found.append(revision)
+    return Expired(tuple(found), None)
+
+
+def _expiry(successor: ContextRevisionSpec, limits: History) -> datetime | None:
+    """When a revision expires that this one has replaced."""
+    if limits.days is None:
+        return None
+    return datetime.fromisoformat(successor.timestamp) + timedelta(days=limits.days)
