@@ -122,11 +122,11 @@ class ContextReconciler:
         if head is not None:
             stored = await self._plane.api.get(CONTEXT_REVISION, key.namespace, revision_name(key.name, head.version))
             if stored is None or stored["spec"]["chainDigest"] != head.chain_digest:
-                raise Waiting("StoreRestored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
+                raise Waiting("NotStored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
         if head is None or revision.declared.generation != head.declared.generation:
             declared = await self._plane.api.get(FEDERATED_CONTEXT, key.namespace, key.name)
             if declared is None or declared["metadata"]["generation"] < observed.context.metadata.generation:
-                raise Waiting("StoreRestored", f"{key}: this declaration is no longer stored", _RESTORED_SECONDS)
+                raise Waiting("NotStored", f"{key}: this declaration is no longer stored", _RESTORED_SECONDS)
 
     async def _create(self, observed: Observed, revision: ContextRevisionSpec) -> bool:
         """Whether the revision is part of the history now.

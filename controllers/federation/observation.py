@@ -71,6 +71,8 @@ class ControlPlane:
         self.bindings = Reflector(api, RESOURCE_BINDING)
         self.log = RevisionLog(self.revisions)
         self._told_of: dict[str, datetime] = {}
+        self._proposals: dict[ObjectKey, frozenset[ObjectKey]] = {}
+        """By context: replicas in its own namespace, which are people's."""
         self.replicas.subscribe(self._on_replica)
         self.revisions.subscribe(self._on_revision)
         self.held_back: dict[ObjectKey, Mapping[str, tuple[str, ...]]] = {}
@@ -95,8 +97,12 @@ class ControlPlane:
         self._told_of = {site: at for site, at in self._told_of.items() if now - at < HEARD_OF_FOR}
         return frozenset(self._told_of)
 
-    def _on_replica(self, _key: ObjectKey, old: Object | None, new: Object | None) -> None:
+    def _on_replica(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         self._told_of |= dict.fromkeys(_sites(old) - _sites(new), utc_now())
+        context = context_key(new or old or {})
+        if key.namespace == context.namespace:
+            keys = self._proposals.pop(context, frozenset[ObjectKey]()) - {key} | ({key} if new else set[ObjectKey]())
+            self._proposals |= {context: keys} if keys else {}
 
     def _on_revision(self, _key: ObjectKey, _old: Object | None, new: Object | None) -> None:
         causes: list[Object] = new["spec"].get("cause", []) if new else []
@@ -118,8 +124,8 @@ class ControlPlane:
 
     def operators(self, context: ObjectKey) -> list[Replica]:
         """What people propose for a context: replicas in its own namespace, of sites of the kind operator."""
-        found = [(key, raw) for key, raw in self.replicas.cache.items() if key.namespace == context.namespace]
-        replicas = [read for key, raw in found if context_key(raw) == context and (read := _read_replica(key, raw))]
+        found = [(key, self.replicas.cache[key]) for key in sorted(self._proposals.get(context, ()))]
+        replicas = [read for key, raw in found if (read := _read_replica(key, raw))]
         return [replica for replica in replicas if is_operators(replica.parsed)]
 
     def is_stale(self, cluster: str, now: datetime) -> bool:

@@ -43,6 +43,8 @@ quiet or half-open, and only a new one tells."""
 ABSENT_SECONDS = 2.0
 """Longest pause while the server is away, or does not serve or allow the kind yet: asking costs it next to nothing, and
 we are to be back soon after it is."""
+EXPIRED_SECONDS = 5.0
+"""Longest pause before a collection is read anew whose watch has expired, over and over: nothing is seen until then."""
 _AWAY = (Unreachable, ConfigurationError, NotFound, Forbidden, TooManyRequests, ServiceUnavailable)
 """What is heard of such a server; one that is starting asks for patience in the last two words."""
 _HEALTHY_SECONDS = 10.0
@@ -258,6 +260,8 @@ class Reflector:
 def _pause(seconds: float, error: Exception | None) -> float:
     if isinstance(error, _AWAY):
         seconds = min(seconds, ABSENT_SECONDS)
+    elif isinstance(error, (Gone, FutureVersion)):
+        seconds = min(seconds, EXPIRED_SECONDS)
     return max(seconds, getattr(error, "retry_after", None) or 0.0)
 
 

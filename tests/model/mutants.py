@@ -3,18 +3,20 @@ needed and that the simulation would notice its loss."""
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec
+from core import advance as advancing
 from core import apply, clock, collect, compact, declare, detect, site_state, version_vector
 from core import merge as merging
 from core.apply import Plan, Refusal, Revision
 from core.detect import Local
 from core.intent import FileStep, Found
 from core.journal import Journal
+from core.merge import Merger
 from tests.model import volume
 from tests.model.violation import Invariant
 
@@ -208,6 +210,16 @@ def _forget_live_sites() -> list[Patch]:
     return [patch("core.compact.without_gone_sites", compacted)]
 
 
+def _forget_at_once() -> list[Patch]:
+    """A site is gone as soon as this controller's caches do not tell of it."""
+
+    def compacted(state: Any, sites: Any, merger: Merger) -> Any:
+        return original(state, sites, replace(merger, heard_of=frozenset()))
+
+    original: Any = advancing._compacted
+    return [patch("core.advance._compacted", compacted)]
+
+
 def _forget_gone_sites() -> list[Patch]:
     """A site that is no longer named is not accounted for either."""
 
@@ -283,6 +295,7 @@ MUTANTS: dict[str, Mutant] = {
     "overwrite-commits": Mutant("a version is created once", Invariant.I10_ONE_HISTORY, _overwrite_commits),
     "trust-a-create": Mutant("a create is checked against the history", Invariant.I10_ONE_HISTORY, _trust_a_create),
     "forget-live-sites": Mutant("a site that speaks keeps its entry", Invariant.I4_EXACTLY_ONCE, _forget_live_sites),
+    "forget-at-once": Mutant("other caches may still tell of a site", Invariant.I4_EXACTLY_ONCE, _forget_at_once),
     "forget-gone-sites": Mutant("sites no longer named are accounted for", Invariant.I1_ORDER, _forget_gone_sites),
     "old-is-decided": Mutant("only what was taken in is decided", Invariant.I2_NO_LOSS, _old_is_decided),
     "operator-clears": Mutant("an unseen conflict outlives a decision", Invariant.I2_NO_LOSS, _operator_clears),

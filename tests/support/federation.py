@@ -24,6 +24,8 @@ from core.directory import APPLIED, BOOKKEEPING, File, parse
 from fleet.state import CONTROL_PLANE
 from tests.support.fleet import SERVER, LocalFleet
 
+_WITHDRAW_SECONDS = 180.0
+"""Karmada's watches pause for longer and longer when the control plane's store has failed several times."""
 DECLARER = "e2e-declarer"
 """Field manager of the tests' declarations."""
 
@@ -232,7 +234,7 @@ class Federation:
 
     async def withdraw(self, name: str) -> None:
         """Deletes a context and returns when nothing of it is left on the control plane or served in a member."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(_WITHDRAW_SECONDS):
             while await self.control_plane.delete(FEDERATED_CONTEXT, SERVER, name):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             for api in (self.control_plane, *self.members.values()):

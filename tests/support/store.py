@@ -16,7 +16,8 @@ from fleet.declaration import declare, member_count
 from fleet.files import locked
 from fleet.processes import Supervisor
 from fleet.tools import STORE_TOOLS, ensure_tools
-from tests.support.fleet import LocalFleet, execute
+from tests.support.federation import until
+from tests.support.fleet import LocalFleet, Run, execute
 
 API_SERVERS = ("control-plane-apiserver", "karmada-aggregated-apiserver")
 """Who keeps its objects there."""
@@ -98,11 +99,39 @@ class Store:
         await self._control("defrag")
         await self._control("alarm", "disarm")
 
+    async def compact(self) -> None:
+        """Forgets everything before a write of our own, which nobody has watched."""
+        written = json.loads(await self._control("put", "/tests", "", "--write-out=json"))
+        run = await self._run("compact", str(written["header"]["revision"]))
+        assert not run.code or "has been compacted" in run.output, run.output  # somebody else may be quicker
+
+    async def come_back_compacted(self) -> None:
+        """Dies, and when it is back has nothing of what its API servers want to go on from."""
+        process = self._fleet.process(self._process.name)
+        assert process is not None
+        process.kill()
+        await until(lambda: (now := self._fleet.process(self._process.name)) and now.pid != process.pid, _SECONDS)
+        async with asyncio.timeout(_SECONDS):
+            while not await self.answers():  # noqa: ASYNC110  a process that starts has no event to set
+                await asyncio.sleep(0.01)
+        await self.compact()
+
+    async def answers(self) -> bool:
+        """Whether it can be written to."""
+        try:
+            await self._control("put", "/tests", "")
+        except AssertionError:
+            return False
+        return True
+
     async def _control(self, *arguments: str) -> str:
+        return (await self._run(*arguments)).succeeded().output
+
+    async def _run(self, *arguments: str) -> Run:
         access = self._etcd.access
         identity = (f"--cacert={access.authority}", f"--cert={access.client.certificate}", f"--key={access.client.key}")
         command = (str(self._tools["etcdctl"]), f"--endpoints={access.url}", *identity, *arguments)
-        return (await execute(*command, seconds=_SECONDS)).succeeded().output
+        return await execute(*command, seconds=_SECONDS)
 
     @contextmanager
     def _supervisor(self) -> Generator[Supervisor]:

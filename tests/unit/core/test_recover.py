@@ -72,6 +72,15 @@ def test_lost_revisions_come_back_in_a_new_epoch_past_every_number_ever_seen() -
     assert version_vector.dominates(after.version_vector, history[-1].version_vector)
 
 
+def test_a_change_on_top_of_something_lost_does_not_replace_what_it_had_not_seen() -> None:
+    history = built(("a", "seen", 200), ("a", "unseen", 300))
+    late = change("a", "mine", dot("m2/p#1", 250), history[1].items[0].dot)
+    found = recover(history[:1], inventory(history[2]), [late], spec(), Merger("again", 9_000))
+    assert found is not None
+    lost = {record.lost.dot for record in found.merged.conflicts}
+    assert {*lost, found.merged.items["a"].dot} == {late.dot, history[2].items[0].dot}
+
+
 def test_what_was_committed_after_the_restore_is_kept_and_the_loser_recorded() -> None:
     lost = built(("a", "lost branch", 200))
     fork = advance(lost[0], [change("a", "fork", dot("m2/p#1", 500), lost[0].items[0].dot)])
