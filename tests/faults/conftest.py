@@ -13,4 +13,4 @@ __all__ = ["federation", "figures", "fleet", "pytest_runtest_makereport", "pytes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    limit((item for item in items if item.path.is_relative_to(Path(__file__).parent)), 300)
+    limit((item for item in items if item.path.is_relative_to(Path(__file__).parent)), 600)
