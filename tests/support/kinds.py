@@ -62,5 +62,5 @@ def _permissive(kind: Kind) -> dict[str, Any]:
 
 
 def _established(crd: dict[str, Any] | None) -> bool:
-    conditions = (crd or {}).get("status", {}).get("conditions", [])
+    conditions: list[dict[str, Any]] = (crd or {}).get("status", {}).get("conditions") or []
     return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)

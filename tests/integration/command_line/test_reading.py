@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,8 @@ async def test_a_watched_status_is_told_again_whenever_it_changes_until_ctrl_c(
         *(sys.executable, "-m", "cli.main", "status", "-w", "-n", namespace, "-o", "json"),
         env=mcpfed_environment,
         stdout=asyncio.subprocess.PIPE,
+        # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     async with asyncio.timeout(30):
