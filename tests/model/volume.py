@@ -168,7 +168,9 @@ class MemoryRecords:
 
     def rescue(self, since: str, path: str, data: bytes) -> None:
         self.disk.step()
-        self.disk.rescued.add(self.disk.tags[_item(self.disk.context_type, path)])
+        tag = self.disk.tags.get(_item(self.disk.context_type, path))
+        if tag is not None:  # else it is what a crash has left of an item that was being removed
+            self.disk.rescued.add(tag)
 
 
 Place = tuple[Disk, str]
