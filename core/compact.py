@@ -25,7 +25,7 @@ def without_gone_sites(vector: dict[str, str], sites: Iterable[str], now_millis:
 
     Args:
         vector: a version vector.
-        sites: those that hold the context now, as far as replicas tell, and who merges.
+        sites: those that replicas tell of, or that were heard of lately.
         now_millis: the wall clock.
     """
     spoken_of, horizon = frozenset(sites), _horizon(now_millis)

@@ -102,7 +102,7 @@ def _decide(
     merger: Merger,
 ) -> None:
     held, revised = state.items.get(change.item), revised_item(change)
-    if refused(state, change, spec):
+    if refused(state, revised, change.base_dot, spec):
         return
     if kind_of(change.dot.site) == OPERATOR_SITE:
         state.conflicts = [_closed(found) if found.item == change.item else found for found in state.conflicts]
@@ -115,13 +115,13 @@ def _decide(
         reconcile(state, held, revised, base, change.base_dot, spec, merger)
 
 
-def refused(state: Merge, change: Change, spec: FederatedContextSpec) -> bool:
+def refused(state: Merge, revised: RevisionItem, base_dot: Dot | None, spec: FederatedContextSpec) -> bool:
     """Whether the item's direction refuses a change; then it is on record, unless it changes nothing."""
-    held, revised = state.items.get(change.item), revised_item(change)
-    if not is_refused(spec, change.item, change.dot, new=held is None):
+    held = state.items.get(revised.name)
+    if not is_refused(spec, revised.name, revised.dot, new=held is None):
         return False
     if held is None or held.digest != revised.digest:
-        record(state, held or revised, revised, change.base_dot, direction_for(spec, change.item))
+        record(state, held or revised, revised, base_dot, direction_for(spec, revised.name))
     return True
 
 

@@ -85,7 +85,7 @@ def _take_change(
     held, revised, base = state.items.get(change.item), revised_item(change), change.base_dot
     state.vector[change.dot.site] = change.dot.hlc
     state.causes.setdefault(change.dot.site, []).append(change.item)
-    if refused(state, change, spec):
+    if refused(state, revised, base, spec):
         return
     if held is None or held.dot == base or held.dot.site == change.dot.site or held.digest == revised.digest:
         state.items[change.item] = revised

@@ -32,8 +32,6 @@ _log = structlog.get_logger(__name__)
 
 _COMMIT_ATTEMPTS = 8
 """Another instance may commit first this often before the key goes back to the queue."""
-
-
 _RESTORED_SECONDS = 0.2
 """How often to look whether the caches follow a restored store by now."""
 _FOLLOW_SECONDS = 5.0
@@ -119,10 +117,8 @@ class ContextReconciler:
             Waiting: it is not there; the caches have to catch up.
         """
         key, head = observed.key, history[-1] if history else None
-        if head is not None:
-            stored = await self._plane.api.get(CONTEXT_REVISION, key.namespace, revision_name(key.name, head.version))
-            if stored is None or stored["spec"]["chainDigest"] != head.chain_digest:
-                raise Waiting("NotStored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
+        if head is not None and not await self._plane.is_stored(key, head.version, head.chain_digest):
+            raise Waiting("NotStored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
         if head is None or revision.declared.generation != head.declared.generation:
             declared = await self._plane.api.get(FEDERATED_CONTEXT, key.namespace, key.name)
             if declared is None or declared["metadata"]["generation"] < observed.context.metadata.generation:

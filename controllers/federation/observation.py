@@ -17,6 +17,7 @@ from api.names import (
     STALE_AFTER_SECONDS,
     cluster_replica_name,
     member_namespace,
+    revision_name,
 )
 from controllers.federation.revision_log import RevisionLog
 from controllers.runtime.client import Api
@@ -71,6 +72,7 @@ class ControlPlane:
         self.bindings = Reflector(api, RESOURCE_BINDING)
         self.log = RevisionLog(self.revisions)
         self._told_of: dict[str, datetime] = {}
+        """By site: when replicas ceased, or a revision began, to tell of it."""
         self._proposals: dict[ObjectKey, frozenset[ObjectKey]] = {}
         """By context: replicas in its own namespace, which are people's."""
         self.replicas.subscribe(self._on_replica)
@@ -107,6 +109,12 @@ class ControlPlane:
     def _on_revision(self, _key: ObjectKey, _old: Object | None, new: Object | None) -> None:
         causes: list[Object] = new["spec"].get("cause", []) if new else []
         self._told_of |= dict.fromkeys((cause["site"] for cause in causes), utc_now())
+
+    async def is_stored(self, context: ObjectKey, version: int, chain_digest: str | None) -> bool:
+        """Whether the store itself has this very revision, whatever the caches show."""
+        name = revision_name(context.name, version)
+        stored = await self.api.get(CONTEXT_REVISION, context.namespace, name)
+        return stored is not None and stored["spec"]["chainDigest"] == chain_digest
 
     def labels(self) -> dict[str, Mapping[str, str]]:
         """Registered clusters and their labels."""

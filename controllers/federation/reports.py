@@ -81,23 +81,18 @@ class ContextReporter:
         if not history:
             return
         for replica in observed.replicas:
-            lost = await self._lost(observed, replica.parsed.spec.sites)
+            lost = await self._lost(observed.key, history, replica.parsed.spec.sites)
             status = _decisions(replica.parsed, history, lost)
             if status != replica.parsed.status:
                 patch: Object = {"status": status.wire()}
                 await self._write_status(CONTEXT_REPLICA, self._plane.replicas, replica.key, patch)
 
-    async def _lost(self, observed: Observed, sites: list[SiteState]) -> list[str]:
+    async def _lost(self, key: ObjectKey, history: list[ContextRevisionSpec], sites: list[SiteState]) -> list[str]:
         """Sites of running pods whose revision should be stored and is not: only they can tell what was lost."""
-        found: list[str] = []
-        for site in sites:
-            if not site.pod or may_be_merged(observed.history, site):
-                continue
-            key, name = observed.key, revision_name(observed.key.name, site.base_version)
-            stored = await self._plane.api.get(CONTEXT_REVISION, key.namespace, name)
-            if stored is None or stored["spec"]["chainDigest"] != site.base_digest:  # else our cache is behind
-                found.append(site.site)
-        return found
+        unknown = [site for site in sites if site.pod and not may_be_merged(history, site)]
+        # What is stored all the same, our cache has not seen yet.
+        stored = [await self._plane.is_stored(key, site.base_version, site.base_digest) for site in unknown]
+        return [site.site for site, is_there in zip(unknown, stored, strict=True) if not is_there]
 
     async def _write_status(self, kind: Kind, reflector: Reflector, key: ObjectKey, patch: Object) -> None:
         try:
