@@ -10,8 +10,8 @@ from cli import printing
 from cli.contexts import Subject
 from cli.options import Output
 from cli.proposal import Decision, applied, propose
-from controllers.runtime.client import Api
-from core.resolution import dot_text
+from core.inspection.resolve import dot_text
+from kube.client import Api
 
 
 async def change(

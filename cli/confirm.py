@@ -21,9 +21,9 @@ from cli.options import (
 )
 from cli.problem import Problem
 from cli.proposal import OPERATOR_MANAGER
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REPLICA, ObjectKey
-from core.confirmation import CONFIRM_ANNOTATION, confirmation, is_confirmable
+from core.inspection.confirm import CONFIRM_ANNOTATION, confirmation, is_confirmable
+from kube.client import Api
+from kube.kinds import CONTEXT_REPLICA, ObjectKey
 
 
 def confirm(

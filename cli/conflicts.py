@@ -18,12 +18,12 @@ from cli.options import (
     Output,
     OutputOption,
 )
-from controllers.runtime.kinds import FEDERATED_CONTEXT
-from core.canonical import size
-from core.difference import Difference, unified
-from core.history import Conflict, ConflictState
-from core.history import conflicts as on_record
-from core.resolution import dot_text
+from core.inspection.difference import Difference, unified
+from core.inspection.history import Conflict, ConflictState
+from core.inspection.history import conflicts as on_record
+from core.inspection.resolve import dot_text
+from core.values.canonical import size
+from kube.kinds import FEDERATED_CONTEXT
 
 OptionalContextArgument = Annotated[
     str | None, typer.Argument(metavar="[CONTEXT]", help="Only this one, with both contents compared.")

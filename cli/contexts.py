@@ -10,8 +10,8 @@ from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
 from cli.control_plane import connect
 from cli.problem import Problem
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
+from kube.client import Api
+from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
 
 
 @dataclass(frozen=True)

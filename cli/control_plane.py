@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ConfigurationError
+from kube.client import Api
+from kube.errors import ConfigurationError
 
 FLEET_FILE = "fleet.json"
 

@@ -22,11 +22,11 @@ from cli.options import (
     OutputOption,
 )
 from cli.problem import Problem
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REPLICA
-from core.canonical import content_digest
-from core.difference import Difference, differences, live, unified
-from core.site_payload import SitePayload, site_payload
+from core.inspection.difference import Difference, differences, live, unified
+from core.inspection.site_payload import SitePayload, site_payload
+from core.values.canonical import content_digest
+from kube.client import Api
+from kube.kinds import CONTEXT_REPLICA
 
 FirstArgument = Annotated[
     int | None, typer.Argument(metavar="[V1]", min=1, help="A version. Default: the head.", show_default=False)

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import Kind, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
+from kube.client import Api
+from kube.kinds import Kind, Object, ObjectKey
+from kube.reflector import Reflector
 
 T = TypeVar("T")
 Cache = Mapping[ObjectKey, Object]

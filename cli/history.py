@@ -15,8 +15,8 @@ from cli.options import (
     OutputOption,
 )
 from cli.problem import Problem
-from core.difference import DifferenceKind
-from core.history import ConflictState, Entry, ItemVersion, conflicts, entries, item_history
+from core.inspection.difference import DifferenceKind
+from core.inspection.history import ConflictState, Entry, ItemVersion, conflicts, entries, item_history
 
 MARKS = {DifferenceKind.ADDED: "+", DifferenceKind.CHANGED: "~", DifferenceKind.REMOVED: "-"}
 

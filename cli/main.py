@@ -16,9 +16,9 @@ from cli.resolve import resolve
 from cli.rollback import rollback
 from cli.status import status
 from cli.verify import verify
-from controllers.runtime.errors import ApiError, ConfigurationError, Unreachable
-from controllers.runtime.telemetry import configure_logging
-from core.resolution import Unresolvable
+from core.inspection.resolve import Unresolvable
+from kube.errors import ApiError, ConfigurationError, Unreachable
+from kube.telemetry import configure_logging
 
 app = typer.Typer(
     name="mcpfed",

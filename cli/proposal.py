@@ -15,11 +15,11 @@ from api.names import API_VERSION, CONTEXT_LABEL
 from cli.contexts import Subject
 from cli.following import Cache, following, until
 from cli.problem import Problem
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ApiError
-from controllers.runtime.kinds import CONTEXT_REPLICA, CONTEXT_REVISION, FEDERATED_CONTEXT, Object
-from core.operator import operator_site, operator_state
-from core.version_vector import includes
+from core.inspection.operator import operator_site, operator_state
+from core.values.version_vector import includes
+from kube.client import Api
+from kube.errors import ApiError
+from kube.kinds import CONTEXT_REPLICA, CONTEXT_REVISION, FEDERATED_CONTEXT, Object
 
 OPERATOR_MANAGER: Final = "mcpfed-operator"
 """Field manager of what people propose."""

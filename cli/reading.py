@@ -17,10 +17,10 @@ from cli.options import (
     OutputOption,
 )
 from cli.problem import Problem
-from core import clock
-from core.canonical import size
-from core.directory import render
-from core.resolution import dot_text
+from core.inspection.resolve import dot_text
+from core.site.directory import render
+from core.values import clock
+from core.values.canonical import size
 
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A revision.", show_default=False)]
 

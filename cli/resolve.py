@@ -20,9 +20,9 @@ from cli.options import (
     WaitOption,
 )
 from cli.problem import Problem
-from core.difference import live
-from core.history import ConflictState, conflicts
-from core.resolution import choose, with_file
+from core.inspection.difference import live
+from core.inspection.history import ConflictState, conflicts
+from core.inspection.resolve import choose, with_file
 
 
 def resolve(

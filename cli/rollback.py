@@ -22,9 +22,9 @@ from cli.options import (
 )
 from cli.problem import Problem
 from cli.reading import VersionArgument
-from core.difference import differences, live
-from core.rollback import rollback as rolled_back
-from core.verify import revision_flaws
+from core.inspection.difference import differences, live
+from core.inspection.rollback import rollback as rolled_back
+from core.inspection.verify import revision_flaws
 
 
 def rollback(

@@ -18,7 +18,7 @@ from cli.control_plane import connect
 from cli.following import following
 from cli.options import KubeconfigContextOption, KubeconfigOption, NamespaceOption, Output, OutputOption
 from cli.problem import Problem
-from controllers.runtime.kinds import FEDERATED_CONTEXT
+from kube.kinds import FEDERATED_CONTEXT
 
 PHASE_STYLE = {Phase.APPLIED: "green", Phase.PENDING: "yellow", Phase.ERROR: "red"}
 HEADER = ("NAMESPACE", "CONTEXT", "TYPE", "SERVER", "VERSION", "APPLIED", "CONFLICTS", "LAST WRITER", "PHASE")

@@ -25,10 +25,10 @@ from cli.options import (
     OutputOption,
 )
 from cli.problem import Problem, first_error
-from controllers.runtime.errors import Forbidden
-from controllers.runtime.kinds import CONTEXT_REPLICA, Object
-from core.verify import Anchor, Flaw, anchor_flaws
-from core.verify import verify as flaws_of
+from core.inspection.verify import Anchor, Flaw, anchor_flaws
+from core.inspection.verify import verify as flaws_of
+from kube.errors import Forbidden
+from kube.kinds import CONTEXT_REPLICA, Object
 
 OptionalContextArgument = Annotated[
     str | None, typer.Argument(metavar="[CONTEXT]", help="A FederatedContext: its name, or namespace/name.")

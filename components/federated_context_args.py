@@ -13,8 +13,8 @@ from api.names import INLINE_LIMIT_BYTES
 from components.names import check_name
 from components.payload import ItemArgs
 from components.placement import LabelSelectorArgs
-from core.canonical import size
-from core.item_rules import check
+from core.values.canonical import size
+from core.values.item_rules import check
 
 
 class ConflictRuleArgs(TypedDict):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
 from api.item import ContextType, Item, without_nulls
-from core import directory
+from core.site import directory
 
 
 class ItemArgs(TypedDict):

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from api.federated_context import LabelSelector
 from components.component import metadata
-from core.placement import TOLERATIONS, placement
+from core.hub.placement import TOLERATIONS, placement
 
 POLICY_API: Final = "policy.karmada.io/v1alpha1"
 

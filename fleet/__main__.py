@@ -14,18 +14,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controllers.runtime.errors import ApiError, Unreachable
 from fleet import local
-from fleet.declaration import OlderFleet
-from fleet.golang import GoError
+from fleet.clusters.declaration import OlderFleet
 from fleet.layout import REPOSITORY, Layout
-from fleet.processes import ProcessError
+from fleet.processes.records import read_records
+from fleet.processes.supervisor import ProcessError
 from fleet.progress import shown_progress
-from fleet.provision import NotApplied, provision
-from fleet.pulumi import PulumiError
-from fleet.records import read_records
+from fleet.provisioning.provision import NotApplied, provision
+from fleet.provisioning.pulumi import PulumiError
 from fleet.state import CONTROL_PLANE, read_state
-from fleet.tools import ToolError, ensure_tools
+from fleet.toolchain.golang import GoError
+from fleet.toolchain.tools import ToolError, ensure_tools
+from kube.errors import ApiError, Unreachable
 
 app = typer.Typer(help="A real fleet of clusters as local processes.", no_args_is_help=True, add_completion=False)
 

@@ -5,18 +5,18 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from fleet import programs
-from fleet.clusters import Cluster
-from fleet.control_plane import start_karmada
-from fleet.declaration import Fleet, declare, member_count
+from fleet.clusters import programs
+from fleet.clusters.declaration import Fleet, declare, member_count
+from fleet.clusters.karmada_objects import karmada_objects
+from fleet.clusters.karmada_startup import start_karmada
+from fleet.clusters.kubernetes import Cluster
 from fleet.files import locked
-from fleet.karmada_objects import karmada_objects
 from fleet.layout import Layout
-from fleet.limits import inotify_shortage
-from fleet.processes import Process, Supervisor
+from fleet.processes.limits import inotify_shortage
+from fleet.processes.supervisor import Process, Supervisor
 from fleet.progress import Progress
 from fleet.state import CONTROL_PLANE, ClusterEntry, FleetState, read_state, update_state
-from fleet.tools import MANIFESTS
+from fleet.toolchain.tools import MANIFESTS
 
 DEFAULT_MEMBERS = 2
 _LOCK_SECONDS = 300.0

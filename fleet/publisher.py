@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from api.names import SERVER_LABEL
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import POD, Object
-from controllers.runtime.process import run, run_until
-from controllers.runtime.reflector import Reflector
-from controllers.runtime.telemetry import configure_logging
 from fleet.layout import Layout
 from fleet.node.layout import volume_path
 from fleet.state import read_state, update_state
+from kube.client import Api
+from kube.kinds import POD, Object
+from kube.process import run, run_until
+from kube.reflector import Reflector
+from kube.telemetry import configure_logging
 
 SERVER_CONTAINER = "server"
 MCP_PATH = "/mcp"

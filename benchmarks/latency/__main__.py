@@ -18,8 +18,8 @@ from benchmarks.latency.measurements import measures
 from benchmarks.latency.report import Load, document, tables
 from benchmarks.latency.sightings import NotSeenError
 from benchmarks.latency.world import NoFleetError, World, opened
-from controllers.runtime.errors import ApiError, ConfigurationError, Unreachable
 from fleet.layout import Layout
+from kube.errors import ApiError, ConfigurationError, Unreachable
 
 WARM_UP_RUNS = 3
 """Made first and not counted."""

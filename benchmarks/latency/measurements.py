@@ -16,10 +16,10 @@ from benchmarks.latency.world import (
     at,
     federated_context,
 )
-from controllers.runtime.kinds import CONFIG_MAP, FEDERATED_CONTEXT, PROPAGATION_POLICY, Object
-from core.directory import render
-from core.placement import TOLERATIONS
+from core.hub.placement import TOLERATIONS
+from core.site.directory import render
 from fleet.state import CONTROL_PLANE
+from kube.kinds import CONFIG_MAP, FEDERATED_CONTEXT, PROPAGATION_POLICY, Object
 
 ITEM_BYTES = 2048
 """Size of the item that is edited."""

@@ -13,8 +13,10 @@ from mcp.client import Client
 
 from api.names import API_VERSION, CONTEXT_LABEL
 from benchmarks.latency.sightings import Sightings
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from fleet.layout import Layout
+from fleet.state import CONTROL_PLANE, FleetState, read_state
+from kube.client import Api
+from kube.kinds import (
     CONFIG_MAP,
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
@@ -25,9 +27,7 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from controllers.runtime.reflector import Reflector
-from fleet.layout import Layout
-from fleet.state import CONTROL_PLANE, FleetState, read_state
+from kube.reflector import Reflector
 
 SERVER = "assistant"
 """The MCP server of the reference stack, and its namespace."""

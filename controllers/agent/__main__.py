@@ -9,10 +9,10 @@ import time
 from controllers.agent.agent import Agent
 from controllers.agent.holding import Origin
 from controllers.agent.settings import Settings
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ConfigurationError
-from controllers.runtime.process import run
-from controllers.runtime.telemetry import TelemetryServer, configure_logging
+from kube.client import Api
+from kube.errors import ConfigurationError
+from kube.process import run
+from kube.telemetry import TelemetryServer, configure_logging
 
 
 async def main(stop: asyncio.Event) -> None:

@@ -10,11 +10,11 @@ from controllers.agent.loop import ContextLoop
 from controllers.agent.publisher import Publisher
 from controllers.agent.records import forget_withdrawn, known_contexts
 from controllers.agent.settings import Settings
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import MCP_CONTEXT, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
-from controllers.runtime.watching import FileChanges, watch_files
-from core.directory import RESERVED
+from core.site.directory import RESERVED
+from files.watching import FileChanges, watch_files
+from kube.client import Api
+from kube.kinds import MCP_CONTEXT, Object, ObjectKey
+from kube.reflector import Reflector
 
 _STEP_MILLIS = 10
 """An editor truncates and then writes: files that rest for about this long are looked at."""

@@ -9,18 +9,18 @@ import structlog
 from api.condition import HALTED
 from api.context_replica import Inventory, Problem, SiteState
 from api.item import ContextType
-from controllers.agent import durable
 from controllers.agent.records import Records
 from controllers.agent.scan import Scan, Scanner
-from controllers.agent.tree import ObstructedError, Tree
-from core import clock
-from core.apply import REASON_RECOVERY_NEEDED, Plan, Refusal, Revision, complete, join, plan
-from core.confirmation import confirms
-from core.detect import Local, detect, mass_deletion, problem, withhold
-from core.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
-from core.inventory import inventory
-from core.journal import Journal
-from core.site_state import site_state
+from core.inspection.confirm import confirms
+from core.site.detect import Local, detect, mass_deletion, problem, withhold
+from core.site.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
+from core.site.inventory import inventory
+from core.site.journal import Journal
+from core.site.plan import REASON_RECOVERY_NEEDED, Plan, Refusal, Revision, complete, join, plan
+from core.site.state import site_state
+from core.values import clock
+from files import durable
+from files.tree import ObstructedError, Tree
 
 _log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Holding:
 
         Args:
             thorough: reads every file, whatever it looks like.
-            confirmation: what a person has confirmed, see core.confirmation.
+            confirmation: what a person has confirmed, see core.inspection.confirm.
         """
         if self._journal is None or self._scanner is None:
             return None

@@ -14,9 +14,9 @@ from api.context_replica import SiteState
 from api.mcp_context import MCPContextSpec
 from controllers.agent.holding import Holding, Origin
 from controllers.agent.publisher import Publisher
-from controllers.runtime.backoff import DecorrelatedJitter
-from controllers.runtime.kinds import Object
-from core.apply import Refusal, Revision
+from core.site.plan import Refusal, Revision
+from kube.backoff import DecorrelatedJitter
+from kube.kinds import Object
 
 _log = structlog.get_logger(__name__)
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from api.context_replica import ContextReplicaSpec, SiteState
 from api.names import AGENT_MANAGER, API_VERSION, CONTEXT_LABEL, REPLICA_FINALIZER, pod_replica_name
 from controllers.agent.settings import Settings
-from controllers.runtime.backoff import DecorrelatedJitter
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ApiError, ConfigurationError, Conflict, Unreachable
-from controllers.runtime.kinds import CONTEXT_REPLICA, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
-from core.confirmation import CONFIRM_ANNOTATION
+from core.inspection.confirm import CONFIRM_ANNOTATION
+from kube.backoff import DecorrelatedJitter
+from kube.client import Api
+from kube.errors import ApiError, ConfigurationError, Conflict, Unreachable
+from kube.kinds import CONTEXT_REPLICA, Object, ObjectKey
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Requests:
     """What others ask of a site by way of its replica."""
 
     confirmation: str = ""
-    """What a person has confirmed, see core.confirmation; empty if nothing."""
+    """What a person has confirmed, see core.inspection.confirm; empty if nothing."""
     inventory_wanted: bool = False
     """Whether the control plane has lost the revision that is held here."""
 

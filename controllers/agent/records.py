@@ -11,11 +11,11 @@ import structlog
 from pydantic import ValidationError
 
 from api.model import Model
-from controllers.agent import durable
-from core.apply import Revision
-from core.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
-from core.intent import Intent
-from core.journal import Journal
+from core.site.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
+from core.site.intent import Intent
+from core.site.journal import Journal
+from core.site.plan import Revision
+from files import durable
 
 _log = structlog.get_logger(__name__)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from api.condition import REASON_INVALID_ITEM
 from api.context_replica import Problem
 from api.item import ContextType, ItemContent
-from controllers.agent.tree import Fingerprint, ObstructedError, Tree
-from core.canonical import content_digest
-from core.detect import Local, problem
-from core.directory import File, item_of, parse
-from core.intent import file_digest
+from core.site.detect import Local, problem
+from core.site.directory import File, item_of, parse
+from core.site.intent import file_digest
+from core.values.canonical import content_digest
+from files.tree import Fingerprint, ObstructedError, Tree
 
 _SETTLED_NS = 2_000_000_000
 """A file that changed this shortly before it was read may change again without looking different."""

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from controllers.context.service import ContextController
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ConfigurationError
-from controllers.runtime.process import run
-from controllers.runtime.telemetry import TelemetryServer, configure_logging
+from kube.client import Api
+from kube.errors import ConfigurationError
+from kube.process import run
+from kube.telemetry import TelemetryServer, configure_logging
 
 PORT = 8082
 

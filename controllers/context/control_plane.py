@@ -20,10 +20,10 @@ from api.names import (
     member_credential,
     member_namespace,
 )
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ConfigurationError, Unreachable
-from controllers.runtime.kinds import CONTEXT_REPLICA, SECRET, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
+from kube.client import Api
+from kube.errors import ConfigurationError, Unreachable
+from kube.kinds import CONTEXT_REPLICA, SECRET, Object, ObjectKey
+from kube.reflector import Reflector
 
 _DRAIN_SECONDS = 30.0
 """How long requests over the link before may take to end: their own deadline."""

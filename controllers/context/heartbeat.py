@@ -11,8 +11,8 @@ import structlog
 
 from api.names import CONTEXT_MANAGER, HEARTBEAT_SECONDS, MEMBER_HEARTBEAT, STALE_AFTER_SECONDS
 from controllers.context.control_plane import ControlPlane
-from controllers.runtime.errors import ApiError, ConfigurationError, Unreachable
-from controllers.runtime.kinds import LEASE
+from kube.errors import ApiError, ConfigurationError, Unreachable
+from kube.kinds import LEASE
 
 _ATTEMPT_SECONDS = 5.0
 _RETRY_SECONDS = 2.0

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from api.context_replica import ContextReplica, SiteState
 from api.mcp_context import MCPContext
 from api.names import REPLICA_FINALIZER, SERVER_LABEL
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REPLICA, DEPLOYMENT, MCP_CONTEXT, STATEFUL_SET, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
-from core.collect import MemberContext
+from core.member.collect import MemberContext
+from kube.client import Api
+from kube.kinds import CONTEXT_REPLICA, DEPLOYMENT, MCP_CONTEXT, STATEFUL_SET, Object, ObjectKey
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

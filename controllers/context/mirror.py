@@ -13,12 +13,12 @@ from api.mcp_context import MCPContext
 from api.names import API_VERSION, CONTEXT_MANAGER, REPLICA_FINALIZER
 from controllers.context.control_plane import ControlPlane, Link
 from controllers.context.member import Member, PodReplica
-from controllers.runtime.controller import Done, Result, Waiting
-from controllers.runtime.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthorized
-from controllers.runtime.kinds import CONTEXT_REPLICA, ObjectKey
-from core import member_status
-from core.collect import collect, releasable, status_for
-from core.confirmation import CONFIRM_ANNOTATION
+from core.inspection.confirm import CONFIRM_ANNOTATION
+from core.member import member_status
+from core.member.collect import collect, releasable, status_for
+from kube.controller import Done, Result, Waiting
+from kube.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthorized
+from kube.kinds import CONTEXT_REPLICA, ObjectKey
 
 _log = structlog.get_logger(__name__)
 

@@ -10,10 +10,10 @@ from api.names import API_VERSION, CONTEXT_MANAGER
 from controllers.context.heartbeat import Heartbeat
 from controllers.context.member import Member
 from controllers.context.mirror import Mirror
-from controllers.runtime.controller import Done, Result
-from controllers.runtime.errors import NotFound
-from controllers.runtime.kinds import MCP_CONTEXT, ObjectKey
-from core import member_status
+from core.member import member_status
+from kube.controller import Done, Result
+from kube.errors import NotFound
+from kube.kinds import MCP_CONTEXT, ObjectKey
 
 
 def utc_now() -> datetime:

@@ -10,11 +10,11 @@ from controllers.context.heartbeat import Heartbeat
 from controllers.context.member import Member
 from controllers.context.mirror import Mirror
 from controllers.context.report import Report
-from controllers.runtime.client import Api
-from controllers.runtime.controller import Controller
-from controllers.runtime.kinds import ObjectKey
-from controllers.runtime.process import run_until
-from controllers.runtime.telemetry import TelemetryServer
+from kube.client import Api
+from kube.controller import Controller
+from kube.kinds import ObjectKey
+from kube.process import run_until
+from kube.telemetry import TelemetryServer
 
 REPORT_AFTER_SECONDS = 0.2
 """A revision passes through a member faster than this: its status is written once, and not in the way of serving it."""

@@ -12,12 +12,12 @@ from controllers.federation.members import MemberReconciler
 from controllers.federation.observation import ControlPlane, binding_key, context_key, failures, utc_now
 from controllers.federation.reports import ContextReporter
 from controllers.federation.revision_log import context_of
-from controllers.runtime.client import Api
-from controllers.runtime.controller import Controller
-from controllers.runtime.errors import ConfigurationError
-from controllers.runtime.kinds import Object, ObjectKey
-from controllers.runtime.process import run, run_until
-from controllers.runtime.telemetry import TelemetryServer, configure_logging
+from kube.client import Api
+from kube.controller import Controller
+from kube.errors import ConfigurationError
+from kube.kinds import Object, ObjectKey
+from kube.process import run, run_until
+from kube.telemetry import TelemetryServer, configure_logging
 
 PORT = 8080
 CREDENTIAL = Path("/etc/mcpfed/control-plane")

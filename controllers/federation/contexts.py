@@ -11,9 +11,12 @@ from api.context_revision import ContextRevisionSpec
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
-from controllers.runtime.controller import Done, Result, Waiting
-from controllers.runtime.errors import AlreadyExists
-from controllers.runtime.kinds import (
+from core.hub import project
+from core.hub.advance import advance, held_back, undeclared
+from core.hub.merge import Merger
+from kube.controller import Done, Result, Waiting
+from kube.errors import AlreadyExists
+from kube.kinds import (
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
     FEDERATED_CONTEXT,
@@ -23,10 +26,7 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from controllers.runtime.reflector import Reflector
-from core import project
-from core.advance import advance, held_back, undeclared
-from core.merge import Merger
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

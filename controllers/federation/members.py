@@ -8,8 +8,10 @@ import structlog
 
 from api.names import FEDERATION_MANAGER, READY_LABEL, SYSTEM_NAMESPACE, member_credential, member_namespace
 from controllers.federation.observation import ControlPlane
-from controllers.runtime.controller import Done, RequeueAfter, Result, Waiting
-from controllers.runtime.kinds import (
+from core.hub import membership
+from core.hub.project import covers
+from kube.controller import Done, RequeueAfter, Result, Waiting
+from kube.kinds import (
     CLUSTER,
     CLUSTER_OVERRIDE_POLICY,
     NAMESPACE,
@@ -22,8 +24,6 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from core import membership
-from core.project import covers
 
 _log = structlog.get_logger(__name__)
 

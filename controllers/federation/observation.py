@@ -20,8 +20,10 @@ from api.names import (
     revision_name,
 )
 from controllers.federation.revision_log import RevisionLog
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from core.hub.context_status import MemberView
+from core.hub.decide import kind_of
+from kube.client import Api
+from kube.kinds import (
     CLUSTER,
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
@@ -33,9 +35,7 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from controllers.runtime.reflector import Reflector
-from core.context_status import MemberView
-from core.decision import kind_of
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

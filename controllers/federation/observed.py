@@ -10,12 +10,12 @@ from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import INLINE_LIMIT_BYTES
 from controllers.federation.observation import ControlPlane, Replica
-from controllers.runtime.controller import Stalled
-from controllers.runtime.kinds import ObjectKey
-from core import canonical
-from core.chain import linked
-from core.context_status import SpecProblem
-from core.placement import placed
+from core.hub.context_status import SpecProblem
+from core.hub.placement import placed
+from core.values import canonical
+from core.values.chain import linked
+from kube.controller import Stalled
+from kube.kinds import ObjectKey
 
 
 @dataclass(frozen=True)

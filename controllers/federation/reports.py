@@ -10,9 +10,14 @@ from api.context_revision import ContextRevisionSpec
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
-from controllers.runtime.controller import Done, RequeueAfter, Result
-from controllers.runtime.errors import NotFound
-from controllers.runtime.kinds import (
+from core.hub.context_status import MemberView, SpecProblem, context_status
+from core.hub.outcomes import outcomes
+from core.hub.recover import may_be_merged
+from core.hub.retain import expired
+from core.values import version_vector
+from kube.controller import Done, RequeueAfter, Result
+from kube.errors import NotFound
+from kube.kinds import (
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
     FEDERATED_CONTEXT,
@@ -20,12 +25,7 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from controllers.runtime.reflector import Reflector
-from core import version_vector
-from core.context_status import MemberView, SpecProblem, context_status
-from core.outcomes import outcomes
-from core.recover import may_be_merged
-from core.retention import expired
+from kube.reflector import Reflector
 
 
 class ContextReporter:

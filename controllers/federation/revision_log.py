@@ -2,8 +2,8 @@
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.names import CONTEXT_LABEL
-from controllers.runtime.kinds import Object, ObjectKey
-from controllers.runtime.reflector import Reflector
+from kube.kinds import Object, ObjectKey
+from kube.reflector import Reflector
 
 
 class RevisionLog:

@@ -7,12 +7,12 @@ from importlib import metadata
 
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
-from controllers.runtime.process import run
-from controllers.runtime.telemetry import configure_logging
 from controllers.server.http import app_of, serve
 from controllers.server.protocol import server_of
 from controllers.server.reloader import Reloader
 from controllers.server.settings import Settings
+from kube.process import run
+from kube.telemetry import configure_logging
 
 
 async def main(stop: asyncio.Event) -> None:

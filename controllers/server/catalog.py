@@ -16,7 +16,7 @@ from api.item import ContextType
 from api.names import META_DIGEST, META_VERSION
 from controllers.server.primitives import Primitive, Prompt, Resource, Template, Tool
 from controllers.server.served_context import ServedContext
-from core.canonical import payload_digest
+from core.values.canonical import payload_digest
 
 _P = TypeVar("_P", Tool, Prompt, Resource, Template)
 

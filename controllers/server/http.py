@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controllers.runtime.errors import ConfigurationError
 from controllers.server.reloader import Reloader
+from kube.errors import ConfigurationError
 
 PATH: Final = "/mcp"
 GRACE_SECONDS: Final = 1

@@ -9,8 +9,8 @@ from api.item import ContextType, ItemContent
 from controllers.server import wire
 from controllers.server.arguments import ArgumentCheck, argument_check
 from controllers.server.tool_handlers import Handler, handler_of
-from core.canonical import content_digest
-from core.item_rules import check
+from core.values.canonical import content_digest
+from core.values.item_rules import check
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from mcp.server.subscriptions import ServerEvent
 from watchfiles import Change
 
 from api.item import ContextType, ItemContent
-from controllers.runtime.watching import FileChanges, watch_files
 from controllers.server import volume
 from controllers.server.catalog import Catalog, changes
 from controllers.server.primitives import Primitive, primitive_of
 from controllers.server.served_context import ServedContext, load
+from files.watching import FileChanges, watch_files
 
 INTENT_SECONDS: Final = 5.0
 """How long an unfinished revision holds a reload back: its writer may have died."""

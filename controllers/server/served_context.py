@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from api.item import ContextType, ItemContent
 from controllers.server.primitives import Primitive
 from controllers.server.volume import Applied, Snapshot
-from core.canonical import payload_digest
-from core.directory import File, item_of, parse
-from core.local_items import comparable
+from core.site.directory import File, item_of, parse
+from core.values.canonical import payload_digest
+from core.values.local_items import comparable
 
 Compile = Callable[[ContextType, str, ItemContent], Primitive]
 """Makes an item ready to be served; ValueError says why it cannot be."""

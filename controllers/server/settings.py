@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from controllers.runtime.errors import ConfigurationError
+from kube.errors import ConfigurationError
 
 
 class Settings(BaseModel):

@@ -13,7 +13,7 @@ from api.dot import Digest
 from api.item import ContextType
 from api.mcp_context import LocalRule
 from api.model import Observed
-from core.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
+from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 """More than the files of any item need; larger ones are not read."""

@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 import aiohttp
 import yaml
 
-from controllers.runtime import process, telemetry
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ConfigurationError
-from controllers.runtime.kinds import Object
 from fleet.node.host import Host
 from fleet.node.images import local_catalog
 from fleet.node.node import Node
 from fleet.node.process import check_sandbox
 from fleet.node.registration import node_labels, node_name
 from fleet.node.sources import Sources
+from kube import process, telemetry
+from kube.client import Api
+from kube.errors import ConfigurationError
+from kube.kinds import Object
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -1,9 +1,9 @@
 """What a node that has just started makes of a pod that ran under it before: its containers died with the old node."""
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import child, children
 from fleet.node.restarts import may_restart, restart_policy
 from fleet.node.status import KILLED_EXIT_CODE, ContainerRecord, Terminated, Waiting
+from kube.kinds import Object
 
 _LOST = "ContainerStatusUnknown"
 

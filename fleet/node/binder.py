@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import structlog
 
-from controllers.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
-from controllers.runtime.kinds import POD, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
 from fleet.node.host import Host
 from fleet.node.scheduling import is_pending, obstacle, unschedulable
+from kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
+from kube.kinds import POD, Object, ObjectKey
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from controllers.runtime.errors import ApiError, Unreachable
-from controllers.runtime.kinds import Object, ObjectKey
 from fleet.node.change import Change, wait_at_most
 from fleet.node.checks import check
 from fleet.node.health import follow_health
@@ -22,6 +20,8 @@ from fleet.node.probes import Sleep
 from fleet.node.process import Process
 from fleet.node.restarts import may_restart, next_delay, restart_policy
 from fleet.node.status import ContainerRecord, Running, Terminated, Waiting, ended
+from kube.errors import ApiError, Unreachable
+from kube.kinds import Object, ObjectKey
 
 _log = structlog.get_logger(__name__)
 

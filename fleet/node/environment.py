@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import Reference, Snapshot, UnsupportedError, child, children, data_of, value_of
+from kube.kinds import Object
 
 _EXPANSION = re.compile(r"\$(?:(?P<dollar>\$)|\((?P<name>[^()]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(?P<map>labels|annotations)\['(?P<key>[^']+)'\]")

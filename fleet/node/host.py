@@ -7,10 +7,10 @@ from pathlib import Path
 
 import aiohttp
 
-from controllers.runtime.client import Api
 from fleet.node.images import Catalog
 from fleet.node.sources import Sources
 from fleet.node.status import timestamp
+from kube.client import Api
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controllers.runtime.kinds import Object
+from kube.kinds import Object
 
 
 def pods_directory(root: Path) -> Path:

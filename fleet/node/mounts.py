@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from controllers.runtime.kinds import Object
 from fleet.node.environment import expand
 from fleet.node.layout import pod_directory, volume_path
 from fleet.node.objects import UnsupportedError, children
 from fleet.node.sandbox import Mount
 from fleet.node.volumes import is_empty_directory
+from kube.kinds import Object
 
 
 def container_mounts(root: Path, pod: Object, container: Object, environment: dict[str, str]) -> list[Mount]:

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from controllers.runtime.kinds import POD, Object, ObjectKey
-from controllers.runtime.process import run_until
-from controllers.runtime.reflector import Reflector
 from fleet.node.addresses import SLOTS, free_slot, pod_address, slot_of
 from fleet.node.binder import Binder
 from fleet.node.host import Host
@@ -17,6 +14,9 @@ from fleet.node.objects import child
 from fleet.node.pod import PodRun
 from fleet.node.registration import keep_alive, register
 from fleet.node.scheduling import is_pending
+from kube.kinds import POD, Object, ObjectKey
+from kube.process import run_until
+from kube.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from controllers.runtime.kinds import Object
+from kube.kinds import Object
 
 
 class Reference(NamedTuple):

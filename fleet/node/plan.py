@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from controllers.runtime.kinds import Object
 from fleet.node.environment import container_environment, expand
 from fleet.node.host import Host
 from fleet.node.images import Image, resolve_image
@@ -10,6 +9,7 @@ from fleet.node.mounts import container_mounts, hosts_mount
 from fleet.node.objects import Snapshot, UnsupportedError, child, references
 from fleet.node.probes import Action, Probe, Sleep, parse_pre_stop, parse_probe
 from fleet.node.sandbox import Mount, Sandbox
+from kube.kinds import Object
 
 
 @dataclass(frozen=True)

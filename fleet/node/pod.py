@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import structlog
 
-from controllers.runtime.errors import ApiError, NotFound, Unreachable
-from controllers.runtime.kinds import POD, Object, ObjectKey
 from fleet.node.adoption import initial_record
 from fleet.node.change import Change, wait_at_most
 from fleet.node.container import ContainerRun
@@ -17,6 +15,8 @@ from fleet.node.objects import NotReadyError, Reference, UnsupportedError, child
 from fleet.node.pod_volumes import PodVolumes
 from fleet.node.restarts import is_sidecar
 from fleet.node.status import HOST_ADDRESS, PodRecord, is_finished, pod_status
+from kube.errors import ApiError, NotFound, Unreachable
+from kube.kinds import POD, Object, ObjectKey
 
 _log = structlog.get_logger(__name__)
 

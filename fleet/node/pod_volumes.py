@@ -1,12 +1,12 @@
 """Fills the volumes of one pod."""
 
-from controllers.runtime.kinds import Object
 from fleet.node.directories import write_volume
 from fleet.node.host import Host
 from fleet.node.layout import pod_directory, volume_path
 from fleet.node.objects import children, references
 from fleet.node.tokens import PodTokens
 from fleet.node.volumes import is_empty_directory, token_claims, volume_files
+from kube.kinds import Object
 
 
 class PodVolumes:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import UnsupportedError, child, children
+from kube.kinds import Object
 
 ProbeKind = Literal["startupProbe", "livenessProbe", "readinessProbe"]
 

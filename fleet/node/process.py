@@ -10,8 +10,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from controllers.runtime.errors import ConfigurationError
 from fleet.node.sandbox import Sandbox, bubblewrap_arguments, enter_arguments
+from kube.errors import ConfigurationError
 
 _START_SECONDS = 30.0
 """Far more than the milliseconds bubblewrap needs to set up a namespace."""

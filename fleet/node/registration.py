@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import structlog
 
-from controllers.runtime.errors import AlreadyExists, ApiError, NotFound, Unreachable
-from controllers.runtime.kinds import LEASE, NODE, Object
 from fleet.node.addresses import SLOTS
 from fleet.node.host import Host
 from fleet.node.status import HOST_ADDRESS
+from kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from kube.kinds import LEASE, NODE, Object
 
 _log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """When a container that has ended may start again: the kubelet's rules as pure functions."""
 
-from controllers.runtime.kinds import Object
+from kube.kinds import Object
 
 INITIAL_SECONDS = 10.0
 MAX_SECONDS = 300.0

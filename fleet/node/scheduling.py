@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import child, children
 from fleet.node.status import is_finished
+from kube.kinds import Object
 
 
 def is_pending(pod: Object) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONFIG_MAP, SECRET, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
 from fleet.node.objects import Reference, Snapshot
+from kube.client import Api
+from kube.kinds import CONFIG_MAP, SECRET, Object, ObjectKey
+from kube.reflector import Reflector
 
 _KINDS = {kind.name: kind for kind in (SECRET, CONFIG_MAP)}
 

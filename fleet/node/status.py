@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import child, children
 from fleet.node.restarts import is_sidecar
+from kube.kinds import Object
 
 HOST_ADDRESS = "127.0.0.1"
 KILLED_EXIT_CODE = 137

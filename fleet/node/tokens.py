@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import SERVICE_ACCOUNT, Object
 from fleet.node.volumes import TokenClaim
+from kube.client import Api
+from kube.kinds import SERVICE_ACCOUNT, Object
 
 _RENEW_AT = 0.8
 

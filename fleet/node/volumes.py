@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from controllers.runtime.kinds import Object
 from fleet.node.environment import field_value
 from fleet.node.objects import Reference, Snapshot, UnsupportedError, child, children, data_of, value_of
+from kube.kinds import Object
 
 DEFAULT_MODE = 0o644
 

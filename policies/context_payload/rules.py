@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from api.item import ContextType, Item
 from api.names import INLINE_LIMIT_BYTES
-from core import item_rules
-from core.canonical import size
+from core.values import item_rules
+from core.values.canonical import size
 from policies.context_payload.payload import DeclaredContext, DeclaredItem
 
 

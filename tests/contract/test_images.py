@@ -21,7 +21,7 @@ from fleet.node.images import local_catalog
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "images"
-PACKAGES = {"api", "core", "controllers"}
+PACKAGES = {"api", "core", "kube", "files", "controllers"}
 
 
 @dataclass(frozen=True)

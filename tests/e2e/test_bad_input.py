@@ -16,8 +16,8 @@ from api.condition import (
 from api.federated_context import Phase
 from api.item import ContextType
 from api.names import INLINE_LIMIT_BYTES
-from controllers.runtime.errors import ApiError
-from controllers.runtime.kinds import FEDERATED_CONTEXT
+from kube.errors import ApiError
+from kube.kinds import FEDERATED_CONTEXT
 from tests.support.federation import Context, Federation, document, tool, until
 from tests.support.fleet import SERVER, LocalFleet
 

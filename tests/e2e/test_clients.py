@@ -7,8 +7,8 @@ from mcp.client import Client
 from mcp_types import TextContent, TextResourceContents
 
 from api.names import META_DIGEST
-from controllers.runtime.kinds import FEDERATED_CONTEXT
 from examples.assistant.contexts import contexts
+from kube.kinds import FEDERATED_CONTEXT
 from tests.support.federation import Federation
 from tests.support.fleet import SERVER, LocalFleet
 from tests.support.mcp_clients import ERAS, Era

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from api.federated_context import Phase
 from api.item import ContextType
-from controllers.runtime.kinds import FEDERATED_CONTEXT
+from kube.kinds import FEDERATED_CONTEXT
 from tests.support.federation import Context, Federation, tool, until
 from tests.support.fleet import SERVER, LocalFleet
 from tests.support.mcp_clients import ERAS, Watcher, watching

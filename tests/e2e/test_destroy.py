@@ -7,8 +7,8 @@ import json
 import pytest
 
 from api.names import GROUP, SYSTEM_NAMESPACE
-from controllers.runtime.kinds import CLUSTER, CRD, NAMESPACE, POD, WORK
 from fleet.state import CONTROL_PLANE
+from kube.kinds import CLUSTER, CRD, NAMESPACE, POD, WORK
 from tests.support.fleet import SERVER, LocalFleet
 
 DESTROY_SECONDS = 180.0

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from api.context_revision import ConflictRecord
 from api.federated_context import Phase
-from controllers.runtime.kinds import FEDERATED_CONTEXT, Object
+from kube.kinds import FEDERATED_CONTEXT, Object
 from tests.support.federation import Context, Federation, document, until
 from tests.support.fleet import SERVER, LocalFleet, Run, execute
 

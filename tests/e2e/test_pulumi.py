@@ -13,7 +13,7 @@ import pytest
 
 from api.item import ContextType
 from api.names import INLINE_LIMIT_BYTES
-from controllers.runtime.kinds import FEDERATED_CONTEXT
+from kube.kinds import FEDERATED_CONTEXT
 from tests.support.federation import Context, Federation, document, until
 from tests.support.fleet import SERVER, LocalFleet, Run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from api.names import SERVER_LABEL
-from controllers.runtime.kinds import DEPLOYMENT, POD
+from kube.kinds import DEPLOYMENT, POD
 from tests.support.edits import Ledger, Write, Written, editing
 from tests.support.federation import Context, Federation, document, until
 from tests.support.fleet import SERVER, LocalFleet

@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from api.names import API_VERSION, SYSTEM_NAMESPACE, member_credential, member_namespace
-from controllers.runtime.client import Api
-from controllers.runtime.errors import Forbidden
-from controllers.runtime.kinds import (
+from fleet.state import CONTROL_PLANE
+from kube.client import Api
+from kube.errors import Forbidden
+from kube.kinds import (
     CLUSTER,
     CONTEXT_REPLICA,
     CONTEXT_REVISION,
@@ -24,7 +25,6 @@ from controllers.runtime.kinds import (
     WORK,
     Kind,
 )
-from fleet.state import CONTROL_PLANE
 from tests.support.federation import Federation
 from tests.support.fleet import SERVER, LocalFleet
 

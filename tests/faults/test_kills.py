@@ -12,9 +12,9 @@ from random import Random
 import psutil
 import pytest
 
-from controllers.runtime.client import Api
-from controllers.runtime.errors import ApiError, Unreachable
-from controllers.runtime.kinds import CLUSTER, NAMESPACE, Kind
+from kube.client import Api
+from kube.errors import ApiError, Unreachable
+from kube.kinds import CLUSTER, NAMESPACE, Kind
 from tests.support.edits import Ledger, declaration_writer, editing, file_writer
 from tests.support.federation import Federation, document, until
 from tests.support.figures import Figures

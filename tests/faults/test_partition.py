@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from api.names import SYSTEM_NAMESPACE, member_credential
-from controllers.runtime.kinds import CLUSTER, CLUSTER_OVERRIDE_POLICY, SECRET, Object
 from fleet.state import CONTROL_PLANE
+from kube.kinds import CLUSTER, CLUSTER_OVERRIDE_POLICY, SECRET, Object
 from tests.support.edits import Ledger, declaration_writer, editing, file_writer
 from tests.support.federation import Federation, document, until
 from tests.support.figures import Figures

@@ -11,8 +11,8 @@ import pytest
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.names import CONTEXT_LABEL
-from controllers.runtime.kinds import CONTEXT_REVISION
-from core.verify import verify
+from core.inspection.verify import verify
+from kube.kinds import CONTEXT_REVISION
 from tests.support.edits import Ledger, declaration_writer, editing, file_writer
 from tests.support.federation import Context, Federation, document, until
 from tests.support.figures import Figures

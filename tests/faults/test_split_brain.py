@@ -15,9 +15,9 @@ import pytest
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.names import SYSTEM_NAMESPACE
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import DEPLOYMENT, Object, ObjectKey
 from fleet.state import CONTROL_PLANE
+from kube.client import Api
+from kube.kinds import DEPLOYMENT, Object, ObjectKey
 from tests.support.edits import Ledger, Write, declaration_writer, editing, file_writer
 from tests.support.federation import Context, Federation, document, until
 from tests.support.figures import Figures

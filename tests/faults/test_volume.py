@@ -16,10 +16,10 @@ import pytest_asyncio
 
 from api.condition import HALTED
 from controllers.agent.holding import REASON_VOLUME_FAILED
-from controllers.runtime.kinds import POD
-from core.directory import BOOKKEEPING
-from core.journal import Journal
+from core.site.directory import BOOKKEEPING
+from core.site.journal import Journal
 from fleet.state import CONTROL_PLANE
+from kube.kinds import POD
 from tests.support.edits import Ledger, Write, Written, declaration_writer, editing, file_writer
 from tests.support.federation import Context, Federation, document, until
 from tests.support.figures import Figures

@@ -13,8 +13,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.names import SYSTEM_NAMESPACE
-from controllers.runtime.kinds import POD
 from fleet.state import CONTROL_PLANE, HOST
+from kube.kinds import POD
 from tests.support.edits import Ledger, declaration_writer, editing, file_writer
 from tests.support.federation import Federation, document, until
 from tests.support.figures import Figures

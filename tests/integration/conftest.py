@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import NAMESPACE
+from kube.client import Api
+from kube.kinds import NAMESPACE
 from tests.support.agent_world import Member
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
 from tests.support.control_plane import running_plane, write_credential

@@ -7,8 +7,8 @@ from pathlib import Path
 from yarl import URL
 
 from api.names import pod_replica_name
-from controllers.runtime.kinds import CONTEXT_REPLICA
-from core.confirmation import CONFIRM_ANNOTATION, confirmation
+from core.inspection.confirm import CONFIRM_ANNOTATION, confirmation
+from kube.kinds import CONTEXT_REPLICA
 from tests.support.agent_world import (
     CONTEXT,
     POD,

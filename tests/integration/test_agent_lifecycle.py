@@ -6,8 +6,8 @@ import signal
 import aiohttp
 
 from api.names import pod_replica_name
-from controllers.runtime.kinds import CONTEXT_REPLICA, MCP_CONTEXT
-from core.directory import APPLIED, BOOKKEEPING, RESERVED
+from core.site.directory import APPLIED, BOOKKEEPING, RESERVED
+from kube.kinds import CONTEXT_REPLICA, MCP_CONTEXT
 from tests.support.agent_world import (
     CONTEXT,
     DEADLINE,

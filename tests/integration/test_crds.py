@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from api.names import API_VERSION
-from controllers.runtime.client import Api
-from controllers.runtime.errors import Invalid
-from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, MCP_CONTEXT
+from kube.client import Api
+from kube.errors import Invalid
+from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, MCP_CONTEXT
 from tests.support.kinds import install, our_crds
 
 DIGEST = "sha256:" + "0" * 64

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from api.names import CONTEXT_LABEL, cluster_replica_name, member_credential
-from controllers.runtime.client import Api
-from controllers.runtime.errors import Forbidden
-from controllers.runtime.kinds import (
+from core.hub.decide import kind_of
+from core.values import clock
+from core.values.chain import chain_digest
+from kube.client import Api
+from kube.errors import Forbidden
+from kube.kinds import (
     CLUSTER,
     CLUSTER_OVERRIDE_POLICY,
     CONFIG_MAP,
@@ -25,9 +28,6 @@ from controllers.runtime.kinds import (
     SECRET,
     Object,
 )
-from core import clock
-from core.chain import chain_digest
-from core.decision import kind_of
 from tests.support.apiserver import ApiServer
 from tests.support.control_plane import (
     SITE,

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from controllers.runtime.client import JSON_PATCH, Api
-from controllers.runtime.errors import (
+from kube.client import JSON_PATCH, Api
+from kube.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
@@ -26,7 +26,7 @@ from controllers.runtime.errors import (
     Unauthorized,
     Unreachable,
 )
-from controllers.runtime.kinds import (
+from kube.kinds import (
     CLUSTER_ROLE,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -39,7 +39,7 @@ from controllers.runtime.kinds import (
     Object,
     ObjectKey,
 )
-from controllers.runtime.reflector import Reflector
+from kube.reflector import Reflector
 from tests.support.apiserver import ApiServer
 from tests.support.proxy import proxied
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ import pytest
 from mcp.client import Client
 
 from api.item import ItemContent
-from core.directory import File
+from core.site.directory import File
 from tests.support.mcp_clients import Era, watching
 from tests.support.mcp_server import (
     TOOLS,

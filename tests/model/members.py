@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from api.context_replica import ContextReplicaSpec
 from controllers.agent.holding import Holding, Origin
-from core import collect as collection
-from core.apply import Revision
-from core.confirmation import confirmation, is_confirmable
+from core.inspection.confirm import confirmation, is_confirmable
+from core.member import collect as collection
+from core.site.plan import Revision
 from tests.model.oracle import name_of
 from tests.model.parts import Pod, PodReplica
 from tests.model.people import CONTEXT, NAMESPACE, People

@@ -9,14 +9,19 @@ from unittest.mock import patch
 
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec
-from core import advance as advancing
-from core import apply, clock, collect, compact, declare, detect, site_state, version_vector
-from core import merge as merging
-from core.apply import Plan, Refusal, Revision
-from core.detect import Local
-from core.intent import FileStep, Found
-from core.journal import Journal
-from core.merge import Merger
+from core.hub import advance as advancing
+from core.hub import compact, declare
+from core.hub import merge as merging
+from core.hub.merge import Merger
+from core.member import collect
+from core.site import detect
+from core.site import plan as apply
+from core.site import state as site_state
+from core.site.detect import Local
+from core.site.intent import FileStep, Found
+from core.site.journal import Journal
+from core.site.plan import Plan, Refusal, Revision
+from core.values import clock, version_vector
 from tests.model import volume
 from tests.model.violation import Invariant
 
@@ -50,11 +55,11 @@ def _always(answer: Any) -> Callable[..., Any]:
 
 
 def _no_dedupe() -> list[Patch]:
-    return [patch("core.merge.version_vector", _Vector(_always(False)))]
+    return [patch("core.hub.merge.version_vector", _Vector(_always(False)))]
 
 
 class _Vector:
-    """core.version_vector with another `includes`."""
+    """core.values.version_vector with another `includes`."""
 
     def __init__(self, includes: Callable[[Any, Any], bool]) -> None:
         self.includes = includes
@@ -69,7 +74,7 @@ def _blind_fast_forward() -> list[Patch]:
         return original(state, seen, history, spec, merger)
 
     original: Any = merging._decide
-    return [patch("core.merge._decide", decide)]
+    return [patch("core.hub.merge._decide", decide)]
 
 
 def _no_own_site() -> list[Patch]:
@@ -83,14 +88,14 @@ def _no_own_site() -> list[Patch]:
         return merging.reconcile(state, held, revised, None, change.base_dot, spec, merger)
 
     original: Any = merging._decide
-    return [patch("core.merge._decide", decide)]
+    return [patch("core.hub.merge._decide", decide)]
 
 
 def _wall_clock() -> list[Patch]:
     def tick(_last: str, now_millis: int) -> str:
         return clock.encode(now_millis)
 
-    return [patch("core.clock.tick", tick)]
+    return [patch("core.values.clock.tick", tick)]
 
 
 def _no_intent() -> list[Patch]:
@@ -109,7 +114,7 @@ def _no_compare() -> list[Patch]:
 
 
 def _accept_older() -> list[Patch]:
-    return [patch("core.apply._refuse", _always(None))]
+    return [patch("core.site.plan._refuse", _always(None))]
 
 
 def _no_incarnation() -> list[Patch]:
@@ -125,7 +130,7 @@ def _join_as_new() -> list[Patch]:
 
 
 def _early_release() -> list[Patch]:
-    return [patch("core.collect.releasable", _always(True))]
+    return [patch("core.member.collect.releasable", _always(True))]
 
 
 def _forget_gone_pods() -> list[Patch]:
@@ -133,7 +138,7 @@ def _forget_gone_pods() -> list[Patch]:
         return original(place, vector, pods, None, problems)
 
     original = collect.collect
-    return [patch("core.collect.collect", collected)]
+    return [patch("core.member.collect.collect", collected)]
 
 
 def _lost_tombstones() -> list[Patch]:
@@ -143,11 +148,11 @@ def _lost_tombstones() -> list[Patch]:
         return outcome
 
     original: Any = merging._decide
-    return [patch("core.merge._decide", decide)]
+    return [patch("core.hub.merge._decide", decide)]
 
 
 def _loser_not_recorded() -> list[Patch]:
-    return [patch("core.merge.record", _always(None))]
+    return [patch("core.hub.merge.record", _always(None))]
 
 
 def _event_driven() -> list[Patch]:
@@ -207,7 +212,7 @@ def _forget_live_sites() -> list[Patch]:
         return original(vector, (), now_millis)
 
     original = compact.without_gone_sites
-    return [patch("core.compact.without_gone_sites", compacted)]
+    return [patch("core.hub.compact.without_gone_sites", compacted)]
 
 
 def _forget_at_once() -> list[Patch]:
@@ -217,7 +222,7 @@ def _forget_at_once() -> list[Patch]:
         return original(state, sites, replace(merger, heard_of=frozenset()))
 
     original: Any = advancing._compacted
-    return [patch("core.advance._compacted", compacted)]
+    return [patch("core.hub.advance._compacted", compacted)]
 
 
 def _forget_gone_sites() -> list[Patch]:
@@ -228,16 +233,16 @@ def _forget_gone_sites() -> list[Patch]:
         return {site: hlc for site, hlc in found.items() if site != version_vector.RETIRED}
 
     original = compact.without_gone_sites
-    return [patch("core.compact.without_gone_sites", compacted)]
+    return [patch("core.hub.compact.without_gone_sites", compacted)]
 
 
 def _old_is_decided() -> list[Patch]:
     """A change of a site that nobody names is taken for decided because it is old."""
     covers = version_vector.covers
     return [
-        patch("core.merge.version_vector", _Vector(covers)),
-        patch("core.journal.includes", covers),
-        patch("core.collect.includes", covers),
+        patch("core.hub.merge.version_vector", _Vector(covers)),
+        patch("core.site.journal.includes", covers),
+        patch("core.member.collect.includes", covers),
     ]
 
 
@@ -250,7 +255,7 @@ def _operator_clears() -> list[Patch]:
         state.conflicts = [found for found in state.conflicts if found.open or found.lost.dot not in opened]
 
     original: Any = merging._decide
-    return [patch("core.merge._decide", decide)]
+    return [patch("core.hub.merge._decide", decide)]
 
 
 def _old_declaration() -> list[Patch]:
@@ -261,7 +266,7 @@ def _old_declaration() -> list[Patch]:
         return original(head, payload, generation, merger)
 
     original = declare.declare
-    return [patch("core.declare.declare", declared), patch("core.advance.declare", declared)]
+    return [patch("core.hub.declare.declare", declared), patch("core.hub.advance.declare", declared)]
 
 
 def _plan_without_kept() -> list[Patch]:

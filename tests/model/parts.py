@@ -8,7 +8,7 @@ from api.federated_context import FederatedContext, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
 from controllers.agent.holding import Holding
 from controllers.federation.contexts import Memory
-from core.apply import Revision
+from core.site.plan import Revision
 from tests.model.oracle import Name
 from tests.model.volume import Disk
 

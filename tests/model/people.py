@@ -3,7 +3,7 @@
 from api.federated_context import FederatedContext
 from api.item import ContextPayload, Item
 from api.model import ObjectMeta
-from core.operator import operator_site, operator_state
+from core.inspection.operator import operator_site, operator_state
 from tests.model.oracle import name_of
 from tests.model.parts import Backup, Cluster, Controller, Pod, Setup
 from tests.model.volume import Disk, content

@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 from api.item import ContextType, ItemContent
 from controllers.agent.scan import Scan
-from core.apply import Revision
-from core.canonical import content_digest
-from core.detect import Local
-from core.directory import File, item_of, parse, render
-from core.intent import Intent, file_digest
-from core.journal import Journal
+from core.site.detect import Local
+from core.site.directory import File, item_of, parse, render
+from core.site.intent import Intent, file_digest
+from core.site.journal import Journal
+from core.site.plan import Revision
+from core.values.canonical import content_digest
 
 
 class Crashed(BaseException):
@@ -113,7 +113,7 @@ class Disk:
 
 
 class MemoryTree:
-    """Stands in for controllers.agent.tree.Tree."""
+    """Stands in for files.tree.Tree."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
@@ -210,8 +210,8 @@ def volumes_in_memory() -> Generator[None]:
     durable = SimpleNamespace(stage=_stage)
     with (
         patch.multiple("controllers.agent.holding", durable=durable, _log=silent, **doubles),
-        patch("core.canonical.rfc8785", SimpleNamespace(dumps=canonical_json)),
-        patch("core.intent.render", rendered),
+        patch("core.values.canonical.rfc8785", SimpleNamespace(dumps=canonical_json)),
+        patch("core.site.intent.render", rendered),
     ):
         yield
 
@@ -251,7 +251,7 @@ def content(context_type: ContextType, item: str, text: str) -> ItemContent:
 
 
 def rendered(context_type: ContextType, item: str, held: ItemContent) -> dict[str, File]:
-    """core.directory.render, which need not be computed anew for the same content."""
+    """core.site.directory.render, which need not be computed anew for the same content."""
     key = (context_type, item, held.text or "", held.definition.get("description", ""))
     if key not in _renderings:
         if len(_renderings) > _CACHE_LIMIT:

@@ -7,12 +7,12 @@ from api.context_replica import Change, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.dot import Dot
 from api.federated_context import Direction
-from core import clock
-from core.apply import Revision
-from core.chain import chain_digest
-from core.compact import KEPT_FOR
-from core.journal import Journal
-from core.version_vector import includes
+from core.hub.compact import KEPT_FOR
+from core.site.journal import Journal
+from core.site.plan import Revision
+from core.values import clock
+from core.values.chain import chain_digest
+from core.values.version_vector import includes
 from tests.model.oracle import Oracle, name_of
 from tests.model.parts import Pod, Setup, Store
 from tests.model.violation import Invariant, require

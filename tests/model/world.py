@@ -11,16 +11,16 @@ from api.context_revision import ContextRevisionSpec
 from api.names import INLINE_LIMIT_BYTES
 from controllers.federation.contexts import Memory
 from controllers.federation.observation import HEARD_OF_FOR
-from core import declare as declaration
-from core import project
-from core.advance import advance
-from core.apply import Revision
-from core.chain import linked
-from core.compact import KEPT_FOR
-from core.merge import Merger
-from core.recover import may_be_merged
-from core.retention import expired
-from core.version_vector import includes
+from core.hub import declare as declaration
+from core.hub import project
+from core.hub.advance import advance
+from core.hub.compact import KEPT_FOR
+from core.hub.merge import Merger
+from core.hub.recover import may_be_merged
+from core.hub.retain import expired
+from core.site.plan import Revision
+from core.values.chain import linked
+from core.values.version_vector import includes
 from tests.model.members import Members
 from tests.model.parts import Backup, Controller, Observed, Setup
 from tests.model.violation import Invariant, require
@@ -194,7 +194,7 @@ class World(Members):
     def let_time_pass(self) -> None:
         """More than a week, in which controllers at least have seen what there was before; backups are used up.
 
-        A restored store hears from all members sooner: that is the limit of what `core.compact` promises.
+        A restored store hears from all members sooner: that is the limit of what `core.hub.compact` promises.
         """
         if self.restored:
             return
@@ -210,7 +210,7 @@ class World(Members):
     def _advance(
         self, observed: Observed, history: list[ContextRevisionSpec], merger: Merger
     ) -> ContextRevisionSpec | None:
-        with patch("core.advance.INLINE_LIMIT_BYTES", self.payload_limit):
+        with patch("core.hub.advance.INLINE_LIMIT_BYTES", self.payload_limit):
             return advance(observed.context, observed.sites, history, merger)
 
     def _template_digest(self) -> str:

@@ -17,10 +17,10 @@ from api.dot import Dot
 from api.item import ContextType, Item, ItemContent
 from api.mcp_context import LocalRule, MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from api.names import pod_replica_name
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REPLICA, MCP_CONTEXT
-from core import canonical, clock
-from core.directory import BOOKKEEPING
+from core.site.directory import BOOKKEEPING
+from core.values import canonical, clock
+from kube.client import Api
+from kube.kinds import CONTEXT_REPLICA, MCP_CONTEXT
 from tests.support.apiserver import ApiServer
 
 REPOSITORY = Path(__file__).parents[2]

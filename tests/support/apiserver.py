@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fleet.tools import ensure_tools
+from fleet.toolchain.tools import ensure_tools
 from tests.support.pki import Authority, private_pem
 
 START_SECONDS = 90.0

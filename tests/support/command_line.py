@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.names import cluster_replica_name, member_namespace
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from kube.client import Api
+from kube.kinds import (
     CONTEXT_REPLICA,
     FEDERATED_CONTEXT,
     MCP_CONTEXT,

@@ -15,9 +15,9 @@ import yaml
 
 from api.context_revision import ContextRevision
 from api.names import API_VERSION, cluster_replica_name, member_namespace
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CLUSTER, CONTEXT_REPLICA, CONTEXT_REVISION, FEDERATED_CONTEXT, NAMESPACE, Kind
-from core import clock
+from core.values import clock
+from kube.client import Api
+from kube.kinds import CLUSTER, CONTEXT_REPLICA, CONTEXT_REVISION, FEDERATED_CONTEXT, NAMESPACE, Kind
 from tests.support.apiserver import ApiServer
 from tests.support.kinds import install, karmada_stand_ins, our_crds
 

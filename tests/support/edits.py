@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from api.context_revision import ContextRevisionSpec
-from controllers.runtime.errors import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from tests.support.federation import Context, document, write_at_once
 
 

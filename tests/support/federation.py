@@ -16,12 +16,12 @@ from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext, FederatedContextStatus, Phase
 from api.item import ContextType, ItemContent
 from api.names import API_VERSION, CONTEXT_LABEL
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, MCP_CONTEXT, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
-from core.canonical import content_digest, payload_digest
-from core.directory import APPLIED, BOOKKEEPING, File, parse
+from core.site.directory import APPLIED, BOOKKEEPING, File, parse
+from core.values.canonical import content_digest, payload_digest
 from fleet.state import CONTROL_PLANE
+from kube.client import Api
+from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, MCP_CONTEXT, Object, ObjectKey
+from kube.reflector import Reflector
 from tests.support.fleet import SERVER, LocalFleet
 
 _WITHDRAW_SECONDS = 180.0

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from controllers.runtime.client import Api
 from fleet.layout import DIRECTORY_VARIABLE, REPOSITORY, Layout
 from fleet.state import CONTROL_PLANE, FleetState, read_state
+from kube.client import Api
 
 SERVER = "assistant"
 """The MCP server of the reference stack, and its namespace."""

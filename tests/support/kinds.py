@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from api.crd import DEFINITIONS, manifest
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from kube.client import Api
+from kube.kinds import (
     CLUSTER,
     CLUSTER_OVERRIDE_POLICY,
     CRD,

@@ -25,10 +25,10 @@ from api.names import (
     pod_replica_name,
 )
 from controllers.context.service import ContextController
-from controllers.runtime.client import Api
-from controllers.runtime.conditions import is_true
-from controllers.runtime.errors import AlreadyExists
-from controllers.runtime.kinds import (
+from core.values import clock
+from kube.client import Api
+from kube.errors import AlreadyExists
+from kube.kinds import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     CONTEXT_REPLICA,
@@ -42,7 +42,6 @@ from controllers.runtime.kinds import (
     Kind,
     Object,
 )
-from core import clock
 from tests.support.apiserver import ApiServer
 from tests.support.proxy import Proxy
 
@@ -227,7 +226,7 @@ async def install_crds(api: Api) -> None:
         await api.apply(CRD, yaml.safe_load(path.read_text()), "test", force=True)
 
     async def established() -> bool:
-        return all(is_true(crd["status"].get("conditions") or (), "Established") for crd in await api.list(CRD))
+        return all(_is_established(crd) for crd in await api.list(CRD))
 
     await eventually(established, "the CRDs are established")
 
@@ -280,3 +279,8 @@ async def grant_in_member(member: Api, cluster: str) -> None:
 async def is_gone(world: World, pod: str) -> bool:
     """Whether a pod's replica is gone."""
     return await world.pod_replica(pod) is None
+
+
+def _is_established(crd: Object) -> bool:
+    conditions = crd["status"].get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import POD, Object, ObjectKey
-from controllers.runtime.reflector import Reflector
 from fleet.node.__main__ import Arguments
 from fleet.node.layout import log_path
+from kube.client import Api
+from kube.kinds import POD, Object, ObjectKey
+from kube.reflector import Reflector
 
 IMAGE = "mcp-federation:test"
 SECONDS = 60.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from api.context_revision import ContextRevisionSpec
-from core.verify import verify
+from core.inspection.verify import verify
 from tests.support.edits import Ledger
 from tests.support.federation import Context
 from tests.support.figures import Figures

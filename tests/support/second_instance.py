@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from api.names import SYSTEM_NAMESPACE
-from controllers.runtime.kinds import SECRET
 from fleet.layout import REPOSITORY
 from fleet.state import CONTROL_PLANE, HOST
+from kube.kinds import SECRET
 from tests.support.fleet import LocalFleet
 
 _STOP_SECONDS = 30.0

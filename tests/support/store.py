@@ -11,11 +11,11 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from fleet import programs
-from fleet.declaration import declare, member_count
+from fleet.clusters import programs
+from fleet.clusters.declaration import declare, member_count
 from fleet.files import locked
-from fleet.processes import Supervisor
-from fleet.tools import STORE_TOOLS, ensure_tools
+from fleet.processes.supervisor import Supervisor
+from fleet.toolchain.tools import STORE_TOOLS, ensure_tools
 from tests.support.federation import until
 from tests.support.fleet import LocalFleet, Run, execute
 

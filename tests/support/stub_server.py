@@ -10,9 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from controllers.runtime.client import Api
-from controllers.runtime.credentials import Access, Credentials
-from controllers.runtime.transport import Transport
+from kube.client import Api
+from kube.credentials import Access, Credentials
+from kube.transport import Transport
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

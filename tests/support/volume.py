@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.item import ContextType, ItemContent
-from core.canonical import content_digest, payload_digest
-from core.directory import APPLIED, BOOKKEEPING, INTENT, File, item_of, render
+from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, item_of, render
+from core.values.canonical import content_digest, payload_digest
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from controllers.runtime.errors import Gone, NotFound, TooManyRequests, Unreachable
 from fleet.pulumi_plugins.kubernetes.connection import APPLY, JSON_PATCH, Connection
 from fleet.pulumi_plugins.kubernetes.inputs import with_namespace
 from fleet.pulumi_plugins.kubernetes.objects import name_of, namespace_of, nested
 from fleet.pulumi_plugins.values import Object
+from kube.errors import Gone, NotFound, TooManyRequests, Unreachable
 
 REWATCH_SECONDS: Final = 0.5
 """Pause before a watch that was cut is opened again."""

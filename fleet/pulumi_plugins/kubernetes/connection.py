@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from controllers.runtime.errors import ApiError, ConfigurationError, Unreachable, from_answer, from_status
 from fleet.pulumi_plugins.kubernetes.settings import Settings, entry, parse_kubeconfig
 from fleet.pulumi_plugins.values import Object
+from kube.errors import ApiError, ConfigurationError, Unreachable, from_answer, from_status
 
 REQUEST_SECONDS: Final = 60.0
 """The deadline of a request; admission webhooks may take half of it."""

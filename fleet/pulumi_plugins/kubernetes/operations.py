@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from controllers.runtime.errors import ApiError, Conflict, NotFound
 from fleet.pulumi_plugins.kubernetes import ownership, readiness
 from fleet.pulumi_plugins.kubernetes.cluster import Cluster, NoMatch, Ref, TimedOut
 from fleet.pulumi_plugins.kubernetes.connection import Cancelled
 from fleet.pulumi_plugins.kubernetes.objects import annotation, flagged, is_crd, nested
 from fleet.pulumi_plugins.kubernetes.state import CREATOR
 from fleet.pulumi_plugins.values import Object, is_list
+from kube.errors import ApiError, Conflict, NotFound
 
 CREATE_RETRIES: Final = 5
 """How often a create is tried again while its kind or its namespace does not exist yet."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from controllers.runtime.errors import AlreadyExists, ApiError, ConfigurationError, Forbidden, NotFound, Unreachable
 from fleet.pulumi_plugins.kubernetes import diff, inputs, settings, state
 from fleet.pulumi_plugins.kubernetes.cluster import Cluster, NoMatch, Ref, TimedOut
 from fleet.pulumi_plugins.kubernetes.connection import Cancelled, Connection, locate, unreachable
@@ -16,6 +15,7 @@ from fleet.pulumi_plugins.kubernetes.operations import NotReady, Operations
 from fleet.pulumi_plugins.messages import Message, empty_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
 from fleet.pulumi_plugins.serving import Failure, serve, servicer
 from fleet.pulumi_plugins.values import Object, decode, encode, holds_unknown, keep_secrets, reveal
+from kube.errors import AlreadyExists, ApiError, ConfigurationError, Forbidden, NotFound, Unreachable
 
 EXPECTED: Final = (ApiError, Unreachable, NoMatch, TimedOut, Cancelled, ConfigurationError, ValueError)
 """Errors that say something about the program or the cluster, not about this provider."""

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from kube.client import Api
+from kube.kinds import (
     MCP_CONTEXT,
 )
 from tests.support.apiserver import ApiServer

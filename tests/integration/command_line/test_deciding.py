@@ -14,13 +14,13 @@ from api.names import cluster_replica_name, member_namespace
 from cli import contexts, proposal
 from cli.contexts import Subject
 from cli.problem import Problem
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from core.inspection.confirm import CONFIRM_ANNOTATION, confirmation
+from kube.client import Api
+from kube.kinds import (
     CONTEXT_REPLICA,
     FEDERATED_CONTEXT,
     MCP_CONTEXT,
 )
-from core.confirmation import CONFIRM_ANNOTATION, confirmation
 from tests.support.command_line import Mcpfed, hold, in_conflict, until_no_operator
 from tests.support.control_plane import declare, edit, propose, revisions, served, until
 from tests.support.kinds import install, our_crds

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from kube.client import Api
+from kube.kinds import (
     CONTEXT_REVISION,
     FEDERATED_CONTEXT,
     NAMESPACE,

@@ -13,8 +13,8 @@ from api.names import (
     SYSTEM_NAMESPACE,
     member_namespace,
 )
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import (
+from kube.client import Api
+from kube.kinds import (
     CONTEXT_REPLICA,
     MCP_CONTEXT,
     NAMESPACE,

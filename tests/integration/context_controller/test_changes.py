@@ -6,12 +6,12 @@ from api.names import (
     CONTEXT_LABEL,
     FEDERATION_MANAGER,
 )
-from controllers.runtime.kinds import (
+from core.inspection.confirm import CONFIRM_ANNOTATION
+from kube.kinds import (
     CONTEXT_REPLICA,
     MCP_CONTEXT,
     Object,
 )
-from core.confirmation import CONFIRM_ANNOTATION
 from tests.support.member_world import (
     CONTEXT,
     World,

@@ -19,7 +19,7 @@ from api.names import (
     SYSTEM_NAMESPACE,
     member_credential,
 )
-from controllers.runtime.kinds import (
+from kube.kinds import (
     ROLE_BINDING,
     SERVICE_ACCOUNT,
 )

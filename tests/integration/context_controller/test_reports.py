@@ -8,7 +8,7 @@ from api.condition import READY, STALE
 from api.names import (
     MEMBER_HEARTBEAT,
 )
-from controllers.runtime.kinds import (
+from kube.kinds import (
     LEASE,
 )
 from tests.support.member_world import (

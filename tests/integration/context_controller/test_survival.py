@@ -16,7 +16,7 @@ from api.names import (
 )
 from controllers.agent.publisher import Publisher
 from controllers.agent.settings import Settings
-from controllers.runtime.kinds import (
+from kube.kinds import (
     CONTEXT_REPLICA,
     Object,
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import SERVICE_ACCOUNT
+from kube.client import Api
+from kube.kinds import SERVICE_ACCOUNT
 from tests.support.apiserver import ApiServer
 from tests.support.node_process import (
     Cluster,

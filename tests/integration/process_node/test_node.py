@@ -10,10 +10,10 @@ import subprocess
 import psutil
 import pytest
 
-from controllers.runtime.errors import ConfigurationError
-from controllers.runtime.kinds import LEASE, NODE, POD
-from controllers.runtime.reflector import Reflector
 from fleet.node.__main__ import run_node
+from kube.errors import ConfigurationError
+from kube.kinds import LEASE, NODE, POD
+from kube.reflector import Reflector
 from tests.support.apiserver import ApiServer
 from tests.support.node_process import (
     SECONDS,

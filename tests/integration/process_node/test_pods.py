@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controllers.runtime.kinds import POD, Object
 from fleet.node.layout import log_path, pod_directory, volume_path
+from kube.kinds import POD, Object
 from tests.support.node_process import (
     SLEEP,
     Cluster,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controllers.runtime.kinds import Object
 from fleet.node.layout import volume_path
+from kube.kinds import Object
 from tests.support.node_process import (
     SLEEP,
     Cluster,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import time
 
-from controllers.runtime.client import Api
-from controllers.runtime.kinds import CONFIG_MAP, POD, SECRET, Object
 from fleet.node.layout import volume_path
 from fleet.node.tokens import PodTokens
 from fleet.node.volumes import TokenClaim
+from kube.client import Api
+from kube.kinds import CONFIG_MAP, POD, SECRET, Object
 from tests.support.apiserver import ApiServer
 from tests.support.node_process import (
     SLEEP,

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from fleet.pulumi_plugins import plugin_path
-from fleet.tools import PULUMI_LANGUAGE_EXECUTOR, ensure_tools
+from fleet.toolchain.tools import PULUMI_LANGUAGE_EXECUTOR, ensure_tools
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
 from tests.support.pulumi_project import (
     CRDS,

@@ -7,8 +7,8 @@ import pytest
 
 from api.item import ContextType, Item
 from components.payload import from_directory, from_mcp_dump, item_name, prompt, static_json, static_text, tool
-from core import directory
-from core.item_rules import check
+from core.site import directory
+from core.values.item_rules import check
 
 DUMP = Path(__file__).parents[3] / "examples/reference_servers.json"
 

@@ -5,10 +5,10 @@ from api.context_revision import ContextRevisionSpec
 from api.dot import Dot
 from api.federated_context import FederatedContext, FederatedContextSpec
 from api.item import ContextPayload, Item, ItemContent
-from core import clock
-from core.commit import next_revision
-from core.declare import declare
-from core.merge import Merge, Merger, merge
+from core.hub.commit import next_revision
+from core.hub.declare import declare
+from core.hub.merge import Merge, Merger, merge
+from core.values import clock
 
 
 def content(text: str) -> ItemContent:

@@ -11,14 +11,14 @@ from api.context_replica import Change, SiteState
 from api.context_revision import ContextRevisionSpec, Declared
 from api.federated_context import FederatedContext
 from api.item import ContextType, ItemContent
-from core.apply import Plan, Refusal, Revision, complete, join, plan
-from core.canonical import content_digest
-from core.commit import next_revision
-from core.detect import Local, detect
-from core.journal import Journal
-from core.merge import Merger, merge
-from core.project import served
-from core.site_state import site_state
+from core.hub.commit import next_revision
+from core.hub.merge import Merger, merge
+from core.hub.project import served
+from core.site.detect import Local, detect
+from core.site.journal import Journal
+from core.site.plan import Plan, Refusal, Revision, complete, join, plan
+from core.site.state import site_state
+from core.values.canonical import content_digest
 
 MEMBERS, ITEMS = ("m1", "m2", "m3"), ("a", "b")
 FEDERATED = FederatedContext.parse(

@@ -14,8 +14,8 @@ from api.dot import Dot
 from api.item import ContextType, Item, ItemContent
 from api.mcp_context import LocalRule, MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from controllers.agent.holding import Holding, Origin
-from core import canonical, clock
-from core.apply import Revision
+from core.site.plan import Revision
+from core.values import canonical, clock
 
 CONTEXT = "ctx"
 

@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from core import clock
-from core.directory import BOOKKEEPING
+from core.site.directory import BOOKKEEPING
+from core.values import clock
 from tests.unit.controllers.agent.pod import CONTEXT, FIRST, SECOND, Pod, revision, settled, tool
 
 

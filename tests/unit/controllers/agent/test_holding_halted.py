@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.confirmation import confirmation
+from core.inspection.confirm import confirmation
 from tests.unit.controllers.agent.pod import CONTEXT, FIRST, SECOND, Pod, revision, settled
 
 

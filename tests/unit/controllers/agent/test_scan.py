@@ -8,8 +8,8 @@ import pytest
 
 from api.item import ContextType
 from controllers.agent.scan import Scanner
-from controllers.agent.tree import Tree
-from core.directory import File
+from core.site.directory import File
+from files.tree import Tree
 
 
 class CountingTree(Tree):

@@ -17,7 +17,7 @@ from controllers.server.catalog import Catalog, changes
 from controllers.server.primitives import primitive_of
 from controllers.server.served_context import Entry, ServedContext
 from controllers.server.volume import Applied
-from core.canonical import content_digest, payload_digest
+from core.values.canonical import content_digest, payload_digest
 
 TOOLS, PROMPTS, RESOURCES = ContextType.TOOLS, ContextType.PROMPTS, ContextType.RESOURCES
 

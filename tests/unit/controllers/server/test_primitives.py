@@ -6,7 +6,7 @@ import pytest
 
 from api.item import ContextType, ItemContent
 from controllers.server.primitives import Prompt, Resource, Template, Tool, primitive_of
-from core.canonical import content_digest
+from core.values.canonical import content_digest
 
 TOOLS, PROMPTS, RESOURCES = ContextType.TOOLS, ContextType.PROMPTS, ContextType.RESOURCES
 OBJECT: dict[str, Any] = {"inputSchema": {"type": "object"}}

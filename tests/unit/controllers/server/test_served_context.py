@@ -5,8 +5,8 @@ from api.mcp_context import LocalRule
 from controllers.server.primitives import Primitive, primitive_of
 from controllers.server.served_context import ServedContext, load
 from controllers.server.volume import Applied, Snapshot
-from core.canonical import content_digest, payload_digest
-from core.directory import File, FileProblem, render
+from core.site.directory import File, FileProblem, render
+from core.values.canonical import content_digest, payload_digest
 
 RESOURCES = ContextType.RESOURCES
 A, B = (ItemContent(definition={"uri": f"note:///{name}"}, text=name) for name in "ab")

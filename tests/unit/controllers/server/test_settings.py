@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controllers.runtime.errors import ConfigurationError
 from controllers.server.settings import Settings
+from kube.errors import ConfigurationError
 
 
 def test_defaults_listen_on_loopback_and_run_no_python(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controllers.runtime.kinds import Object
+from kube.kinds import Object
 
 
 def a_pod(*containers: Object, **spec: Any) -> Object:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from controllers.runtime.kinds import Object
 from fleet.node.adoption import initial_record
 from fleet.node.status import ContainerRecord, Terminated, Waiting
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container, a_pod
 
 NOW = "2026-01-01T00:01:00Z"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.runtime.kinds import Object
 from fleet.node.environment import container_environment, expand, field_value
 from fleet.node.objects import NotReadyError, Reference, Snapshot, UnsupportedError
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container, a_pod
 
 SECRET: Object = {"data": {"password": base64.b64encode(b"hunter2").decode()}}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from controllers.runtime.kinds import Object
 from fleet.node.layout import volume_path
 from fleet.node.mounts import container_mounts
 from fleet.node.objects import UnsupportedError
 from fleet.node.sandbox import Mount
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container, a_pod
 
 VOLUMES: list[Object] = [{"name": "data", "emptyDir": {}}, {"name": "keys", "secret": {"secretName": "s"}}]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import UnsupportedError
 from fleet.node.probes import (
     Exec,
@@ -18,6 +17,7 @@ from fleet.node.probes import (
     record,
     verdict,
 )
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container
 
 ADDRESS = "127.5.1.1"

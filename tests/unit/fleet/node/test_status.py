@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from controllers.runtime.kinds import Object
 from fleet.node.status import (
     ContainerRecord,
     PodRecord,
@@ -16,6 +15,7 @@ from fleet.node.status import (
     pod_status,
     timestamp,
 )
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container, a_pod
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from controllers.runtime.kinds import Object
 from fleet.node.objects import NotReadyError, Reference, UnsupportedError, references
 from fleet.node.volumes import File, TokenClaim, token_claims, volume_files
+from kube.kinds import Object
 from tests.unit.fleet.node.pods import a_container, a_pod
 
 SECRET: Object = {"data": {"a": base64.b64encode(b"1").decode(), "b": base64.b64encode(b"2").decode()}}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from controllers.runtime.errors import ConfigurationError
 from fleet.pulumi_plugins.kubernetes.connection import locate
 from fleet.pulumi_plugins.kubernetes.settings import ConfigChange, Settings, compare, read
 from fleet.pulumi_plugins.values import UNKNOWN, Secret
+from kube.errors import ConfigurationError
 
 
 def kubeconfig(server: str = "http://127.0.0.1:1", context: str = "main", **user: Any) -> str:

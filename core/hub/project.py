@@ -1,0 +1,121 @@
+"""project: the head becomes the MCPContext and the PropagationPolicy that Karmada works on."""
+
+from typing import Any
+
+from api.context_revision import ContextRevisionSpec
+from api.federated_context import FederatedContext
+from api.item import Item
+from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
+from api.names import API_VERSION, CONTEXT_LABEL
+from core.hub.placement import placement
+from core.values.local_items import local_rules
+
+Object = dict[str, Any]
+
+
+def served(context: FederatedContext, head: ContextRevisionSpec) -> MCPContextSpec:
+    """What the members shall serve."""
+    live = [(item, item.content) for item in head.items]
+    return MCPContextSpec(
+        mcp_server_name=context.spec.mcp_server_name,
+        context_type=context.spec.context_type,
+        context_payload=ServedPayload(
+            items=[
+                ServedItem.model_validate({**Item.of(item.name, content).wire(), "dot": item.dot})
+                for item, content in live
+                if content is not None
+            ]
+        ),
+        tombstones=[Tombstone(name=item.name, dot=item.dot) for item, content in live if content is None],
+        epoch=head.epoch,
+        version=head.version,
+        timestamp=head.timestamp,
+        digest=head.digest,
+        chain_digest=head.chain_digest,
+        version_vector=head.version_vector,
+        local_items=local_rules(context.spec),
+    )
+
+
+def mcp_context(context: FederatedContext, head: ContextRevisionSpec) -> Object:
+    """The MCPContext to apply on the control plane."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "MCPContext",
+        "metadata": _metadata(context, context.metadata.name),
+        "spec": served(context, head).wire(),
+    }
+
+
+def propagation_policy(context: FederatedContext) -> Object:
+    """The policy that places the MCPContext."""
+    return {
+        "apiVersion": "policy.karmada.io/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": _metadata(context, policy_name(context.metadata.name)),
+        "spec": {
+            "conflictResolution": "Overwrite",
+            "resourceSelectors": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": "MCPContext",
+                    "name": context.metadata.name,
+                    "namespace": context.metadata.namespace,
+                }
+            ],
+            "placement": placement(context.spec.clusters, context.spec.cluster_selector),
+        },
+    }
+
+
+def revision_object(context: FederatedContext, name: str, spec: ContextRevisionSpec) -> Object:
+    """The ContextRevision to create."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ContextRevision",
+        "metadata": _metadata(context, name),
+        "spec": spec.wire(),
+    }
+
+
+def policy_name(context: str) -> str:
+    """Name of a context's PropagationPolicy."""
+    return f"mcpfed-{context}"
+
+
+def is_applied(stored: Object, desired: Object) -> bool:
+    """Whether an object of ours is as wanted, so that a field that is wanted no longer is gone, too.
+
+    Karmada adds defaults to a policy, though none to its choice of clusters.
+    """
+    if desired["kind"] == "MCPContext":
+        return bool(stored["spec"] == desired["spec"])
+    affinity = desired["spec"]["placement"]["clusterAffinity"]
+    return covers(stored["spec"], desired["spec"]) and bool(stored["spec"]["placement"]["clusterAffinity"] == affinity)
+
+
+def covers(observed: Any, desired: Any) -> bool:
+    """Whether everything desired is in what is observed; what others added does not count."""
+    if isinstance(desired, dict) and isinstance(observed, dict):
+        return all(key in observed and covers(observed[key], value) for key, value in desired.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(desired, list) and isinstance(observed, list):
+        return len(desired) == len(observed) and all(map(covers, observed, desired))  # pyright: ignore[reportUnknownArgumentType]
+    return bool(observed == desired)
+
+
+def _metadata(context: FederatedContext, name: str) -> Object:
+    return {
+        "name": name,
+        "namespace": context.metadata.namespace,
+        "labels": {CONTEXT_LABEL: context.metadata.name},
+        "ownerReferences": [
+            {
+                "apiVersion": API_VERSION,
+                "kind": "FederatedContext",
+                "name": context.metadata.name,
+                "uid": context.metadata.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }

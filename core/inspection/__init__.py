@@ -1,0 +1,1 @@
+"""What people ask and decide: history, differences, verification, rollback, resolution, confirmation."""

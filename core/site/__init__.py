@@ -1,0 +1,1 @@
+"""A pod: files and items, changes found, revisions applied, what is proposed."""

@@ -1,0 +1,1 @@
+"""Processes that outlive who started them: started, recorded, watched over and ended."""
