@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from api.context_revision import RevisionItem
 from api.dot import Digest, Dot, Hlc, Site, VersionVector
 from api.item import ItemContent, ItemName
-from api.model import KubernetesObject, Model, Observed
+from api.model import Extensible, KubernetesObject, Model
 
 BY_SITE: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["site"]}
 
@@ -98,7 +98,7 @@ class Outcome(StrEnum):
     AWAITING_APPROVAL = "AwaitingApproval"
 
 
-class ItemOutcome(Observed):
+class ItemOutcome(Extensible):
     """The decision on one change."""
 
     item: str
@@ -108,14 +108,14 @@ class ItemOutcome(Observed):
     """Revision that holds the decision."""
 
 
-class SiteDecision(Observed):
+class SiteDecision(Extensible):
     """How far a site's changes are decided."""
 
     site: Site
     hlc: Hlc
 
 
-class ContextReplicaStatus(Observed):
+class ContextReplicaStatus(Extensible):
     """Decisions of the control plane on what is proposed."""
 
     decided: list[SiteDecision] = Field(default_factory=list[SiteDecision], max_length=500, json_schema_extra=BY_SITE)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from api.condition import Condition
 from api.dot import Digest
 from api.item import ContextPayload, ContextType
-from api.model import KubernetesObject, Model, Observed
+from api.model import Extensible, KubernetesObject, Model
 
 CONDITION_LIST: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
@@ -73,7 +73,7 @@ class LabelSelector(Model):
     match_expressions: list[LabelSelectorRequirement] | None = None
 
 
-class History(Model):
+class HistoryLimits(Model):
     """How much of the past is kept."""
 
     revisions: int = Field(default=20, ge=1, le=1000)
@@ -102,7 +102,7 @@ class FederatedContextSpec(Model):
     """The declared items. What runs is in MCPContext: members may have changed items since."""
     conflict_policy: ConflictPolicy = Field(default_factory=ConflictPolicy)
     direction: Direction = Direction.TWO_WAY
-    history: History = Field(default_factory=History)
+    history: HistoryLimits = Field(default_factory=HistoryLimits)
     suspended: bool = False
     """True: nothing is merged or projected until it is false again; members keep what they have."""
 
@@ -130,7 +130,7 @@ class Phase(StrEnum):
     ERROR = "Error"
 
 
-class ClusterCounts(Observed):
+class ClusterCounts(Extensible):
     """Placed clusters by state; bounded at any fleet size."""
 
     total: int = 0
@@ -140,7 +140,7 @@ class ClusterCounts(Observed):
     stale: int = 0
 
 
-class ClusterException(Observed):
+class ClusterException(Extensible):
     """A cluster that does not serve the head, and why."""
 
     cluster: str
@@ -149,14 +149,14 @@ class ClusterException(Observed):
     since: str
 
 
-class ConflictCounts(Observed):
+class ConflictCounts(Extensible):
     """Conflicts in the retained history."""
 
     open: int = 0
     recorded: int = 0
 
 
-class FederatedContextStatus(Observed):
+class FederatedContextStatus(Extensible):
     """What is observed; rebuilt from revisions and replicas at any time."""
 
     observed_generation: int = 0

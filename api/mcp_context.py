@@ -8,7 +8,7 @@ from api.condition import Condition
 from api.dot import Digest, Dot, VersionVector
 from api.federated_context import CONDITION_LIST
 from api.item import ContextType, Item, ItemName
-from api.model import KubernetesObject, Model, Observed
+from api.model import Extensible, KubernetesObject, Model
 
 NAMED: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
@@ -61,14 +61,14 @@ class MCPContextSpec(Model):
     """Which items each pod keeps to itself, listed here or not: the first match decides. Absent: none."""
 
 
-class ReplicaCounts(Observed):
+class ReplicaCounts(Extensible):
     """Pods of the MCP server in this member."""
 
     total: int = 0
     applied: int = 0
 
 
-class MCPContextStatus(Observed):
+class MCPContextStatus(Extensible):
     """What this member serves."""
 
     observed_generation: int = 0

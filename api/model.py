@@ -25,20 +25,20 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Observed(Model):
+class Extensible(Model):
     """A part that others may extend: unknown fields are ignored, so an older reader survives a newer writer."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class OwnerReference(Observed):
+class OwnerReference(Extensible):
     """What the controllers read of an owner reference."""
 
     uid: str
     controller: bool = False
 
 
-class ObjectMeta(Observed):
+class ObjectMeta(Extensible):
     """What the controllers read of metadata."""
 
     name: str
@@ -57,7 +57,7 @@ class ObjectMeta(Observed):
         return next((owner.uid for owner in self.owner_references if owner.controller), "")
 
 
-class KubernetesObject(Observed):
+class KubernetesObject(Extensible):
     """An object of one of our kinds: metadata, spec and, where it has one, status."""
 
     metadata: ObjectMeta

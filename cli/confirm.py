@@ -9,7 +9,7 @@ from api.condition import HALTED
 from api.context_replica import ContextReplica, SiteState
 from api.names import cluster_replica_name, member_namespace
 from cli import contexts, printing
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.options import (
     ContextArgument,
     KubeconfigContextOption,

@@ -10,7 +10,7 @@ from rich.text import Text
 from api.federated_context import FederatedContext
 from api.item import ItemContent
 from cli import contexts, printing
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.options import (
     KubeconfigContextOption,
     KubeconfigOption,

@@ -8,7 +8,7 @@ from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.problem import Problem
 from kube.client import Api
 from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object

@@ -12,7 +12,7 @@ from api.context_replica import ContextReplica, SiteState
 from api.item import ItemContent
 from api.names import cluster_replica_name, member_namespace
 from cli import contexts, printing
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.options import (
     ContextArgument,
     KubeconfigContextOption,

@@ -9,7 +9,7 @@ import typer
 from api.item import ItemContent
 from cli import contexts
 from cli.changing import change
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.options import (
     ContextArgument,
     KubeconfigContextOption,

@@ -8,7 +8,7 @@ import typer
 from api.item import ItemContent
 from cli import contexts, printing
 from cli.changing import change
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.diff import summary
 from cli.options import (
     ContextArgument,

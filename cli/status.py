@@ -14,7 +14,7 @@ from rich.text import Text
 
 from api.federated_context import FederatedContext, Phase
 from cli import printing
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.following import following
 from cli.options import KubeconfigContextOption, KubeconfigOption, NamespaceOption, Output, OutputOption
 from cli.problem import Problem

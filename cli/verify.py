@@ -16,7 +16,7 @@ from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import revision_name
 from cli import contexts, printing
-from cli.control_plane import connect
+from cli.connection import connect
 from cli.options import (
     KubeconfigContextOption,
     KubeconfigOption,

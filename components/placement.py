@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from api.federated_context import LabelSelector
 from components.component import metadata
-from core.hub.placement import TOLERATIONS, placement
+from core.hub.placement import TOLERATIONS, karmada_placement
 
 POLICY_API: Final = "policy.karmada.io/v1alpha1"
 
@@ -49,7 +49,7 @@ def ready_members(
     clusters: Sequence[str] | None = None, selector: LabelSelectorArgs | None = None
 ) -> Mapping[str, Any]:
     """Karmada placement: the members that are ready for contexts, of these names and with these labels."""
-    return placement(clusters, LabelSelector.model_validate(selector) if selector else None)
+    return karmada_placement(clusters, LabelSelector.model_validate(selector) if selector else None)
 
 
 def propagate(

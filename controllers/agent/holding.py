@@ -12,11 +12,12 @@ from api.item import ContextType
 from controllers.agent.records import Records
 from controllers.agent.scan import Scan, Scanner
 from core.inspection.confirm import confirms
-from core.site.detect import Local, detect, mass_deletion, problem, withhold
+from core.site.brake import mass_deletion
+from core.site.detect import Present, detect, problem, withhold
 from core.site.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
 from core.site.inventory import inventory
 from core.site.journal import Journal
-from core.site.plan import REASON_RECOVERY_NEEDED, Plan, Refusal, Revision, complete, join, plan
+from core.site.plan import REASON_RECOVERY_NEEDED, Desired, Plan, Refusal, complete, first_journal, plan
 from core.site.state import site_state
 from core.values import clock
 from files import durable
@@ -58,7 +59,7 @@ class Holding:
         self._records.prepare()
         self._journal = self._records.journal()
         intent = self._records.intent() if self._journal else None
-        self._writing = (intent, Revision.of(intent.revision)) if intent else None
+        self._writing = (intent, Desired.of(intent.revision)) if intent else None
         """What is being written: found here, it was interrupted."""
         self._scanner = Scanner(self._tree, self._journal.context_type) if self._journal else None
         self._scan: Scan | None = None
@@ -94,7 +95,7 @@ class Holding:
             self._journal = self._write(self._journal, *self._writing)
         return self._detect(self._journal, self._scanner, thorough=thorough, confirmation=confirmation)
 
-    def apply(self, revision: Revision, *, is_newest: bool = True) -> SiteState | None:
+    def apply(self, revision: Desired, *, is_newest: bool = True) -> SiteState | None:
         """Brings the files to a revision, after `detect`: what to publish, or None if nothing has changed.
 
         Args:
@@ -106,7 +107,7 @@ class Holding:
             self._join(revision)
         if self._journal is None or self._scan is None:
             return None
-        planned = plan(self._journal, revision, self._scan.local)
+        planned = plan(self._journal, revision, self._scan.present)
         if isinstance(planned, Plan):
             self._refusal = None
             self._begin(revision, planned, self._scan)
@@ -119,7 +120,7 @@ class Holding:
         if refusal == self._refusal or self._journal is None:
             return None
         self._refusal = refusal
-        return self._state(self._journal, self._scan.local) if self._scan else self._unseen(self._journal)
+        return self._state(self._journal, self._scan.present) if self._scan else self._unseen(self._journal)
 
     def failed(self, error: OSError) -> SiteState | None:
         """What to publish while the volume fails; None before the first revision."""
@@ -140,38 +141,38 @@ class Holding:
         except ObstructedError as error:
             self._problems = [problem(HALTED, f"{error}: nothing is deleted elsewhere; put the directory back")]
             return self._unseen(journal)
-        local, withheld = withhold(journal, scan.local)
+        present, withheld = withhold(journal, scan.present)
         self._problems = [*withheld, *scan.problems]
-        vanished = mass_deletion(journal, local)
-        if vanished and not confirms(confirmation, self._told(journal, local)):
+        vanished = mass_deletion(journal, present)
+        if vanished and not confirms(confirmation, self._told(journal, present)):
             self._problems.insert(0, problem(HALTED, self._halted(vanished)))
-            return self._told(journal, local)
-        self._scan = Scan(local, scan.files, scan.problems)
-        detected = detect(journal, local, self._origin.now_millis())
+            return self._told(journal, present)
+        self._scan = Scan(present, scan.files, scan.problems)
+        detected = detect(journal, present, self._origin.now_millis())
         if detected is not journal:
             self._records.save_journal(detected)
             self._journal = detected
             _log.info("changes detected", context=self.context, items=sorted(_changed(journal, detected)))
-        return self._state(detected, local)
+        return self._state(detected, present)
 
-    def _join(self, revision: Revision) -> None:
+    def _join(self, revision: Desired) -> None:
         """Begins a journal: what is found in the directory is expected to be there, or offered as an addition."""
         scanner = Scanner(self._tree, revision.spec.context_type)
-        local = scanner.scan(thorough=True).local
+        present = scanner.scan(thorough=True).present
         incarnation = self._origin.new_incarnation()
-        journal = join(f"{self._origin.site}#{incarnation}", incarnation, revision, local)
+        journal = first_journal(f"{self._origin.site}#{incarnation}", incarnation, revision, present)
         self._records.save_journal(journal)
         self._journal, self._scanner = journal, scanner
-        _log.info("joined", context=self.context, site=journal.site, found=len(local.digests))
+        _log.info("joined", context=self.context, site=journal.site, found=len(present.digests))
         self._detect(journal, scanner, thorough=False)
 
-    def _begin(self, revision: Revision, planned: Plan, scan: Scan) -> None:
+    def _begin(self, revision: Desired, planned: Plan, scan: Scan) -> None:
         since = clock.rfc3339(clock.encode(self._origin.now_millis()))
         intent = intend(revision, planned, scan.files, since)
         self._records.save_intent(intent)
         self._writing = (intent, revision)
 
-    def _write(self, journal: Journal, intent: Intent, revision: Revision) -> Journal:
+    def _write(self, journal: Journal, intent: Intent, revision: Desired) -> Journal:
         """Carries out an intent, from its beginning or from wherever it was interrupted."""
         if journal.base.chain_digest == revision.spec.chain_digest:
             # It had been carried out when the interruption came: what has changed since is somebody's edit.
@@ -191,7 +192,7 @@ class Holding:
         _log.info("applied", context=self.context, version=revision.spec.version, **counts)
         return completed
 
-    def _replace(self, revision: Revision, intent: Intent, step: ItemStep) -> bool:
+    def _replace(self, revision: Desired, intent: Intent, step: ItemStep) -> bool:
         """Compare-and-replace of an item's files: whether the item is now the revision's."""
         try:
             staged = self._stage(revision, step)
@@ -213,7 +214,7 @@ class Holding:
             return False
         return True
 
-    def _stage(self, revision: Revision, step: ItemStep) -> dict[str, Path]:
+    def _stage(self, revision: Desired, step: ItemStep) -> dict[str, Path]:
         """New files, durable, ready for their rename, by the path that they are for."""
         targets = target_files(revision, step.item)
         changed = [file.path for file in step.files if file.after is not None and file.before != file.after]
@@ -222,18 +223,18 @@ class Holding:
             durable.stage(place, targets[path].data, 0o755 if targets[path].executable else 0o644)
         return staged
 
-    def _state(self, journal: Journal, local: Local) -> SiteState:
+    def _state(self, journal: Journal, present: Present) -> SiteState:
         """What to publish: with an inventory while the control plane lacks something that was applied here."""
         is_older = self._refusal is not None and self._refusal.reason == REASON_RECOVERY_NEEDED
         needed = is_older or self.inventory_wanted
-        return self._told(journal, local, inventory(journal, local) if needed else None)
+        return self._told(journal, present, inventory(journal, present) if needed else None)
 
-    def _told(self, journal: Journal, local: Local, held: Inventory | None = None) -> SiteState:
-        return site_state(journal, self._origin.pod, local, self._all_problems(), held)
+    def _told(self, journal: Journal, present: Present, held: Inventory | None = None) -> SiteState:
+        return site_state(journal, self._origin.pod, present, self._all_problems(), held)
 
     def _unseen(self, journal: Journal) -> SiteState:
         """What to publish while nobody can tell what is held."""
-        return self._told(journal, Local({}, {})).model_copy(update={"digest": None})
+        return self._told(journal, Present({}, {})).model_copy(update={"digest": None})
 
     def _all_problems(self) -> list[Problem]:
         refusal = [problem(self._refusal.reason, self._refusal.message)] if self._refusal else []

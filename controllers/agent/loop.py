@@ -14,7 +14,7 @@ from api.context_replica import SiteState
 from api.mcp_context import MCPContextSpec
 from controllers.agent.holding import Holding, Origin
 from controllers.agent.publisher import Publisher
-from core.site.plan import Refusal, Revision
+from core.site.plan import Desired, Refusal
 from kube.backoff import DecorrelatedJitter
 from kube.kinds import Object
 
@@ -63,7 +63,7 @@ class ContextLoop:
         self._wake = asyncio.Event()
         self._backoff = DecorrelatedJitter(Random(), base_seconds=0.5, max_seconds=MENDED_SECONDS)  # noqa: S311  guards nothing
         self._holding: Holding | None = None
-        self._parsed: tuple[Object, Revision] | None = None
+        self._parsed: tuple[Object, Desired] | None = None
         self._delivered = ("", 0.0)
         """Identity of the newest revision, and since when it is that (monotonic seconds)."""
         self._scanned_at = float("-inf")
@@ -178,9 +178,9 @@ class ContextLoop:
         if state is not None:
             self.publisher.offer(state)
 
-    def _revision(self, raw: Object) -> Revision:
+    def _revision(self, raw: Object) -> Desired:
         if self._parsed is None or self._parsed[0] is not raw:
-            self._parsed = (raw, Revision.of(MCPContextSpec.model_validate(raw["spec"])))
+            self._parsed = (raw, Desired.of(MCPContextSpec.model_validate(raw["spec"])))
         revision = self._parsed[1]
         if self._delivered[0] != revision.spec.chain_digest:
             self._delivered = (revision.spec.chain_digest, time.monotonic())

@@ -14,7 +14,7 @@ from api.model import Model
 from core.site.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
 from core.site.intent import Intent
 from core.site.journal import Journal
-from core.site.plan import Revision
+from core.site.plan import Desired
 from files import durable
 
 _log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Records:
         """Makes an intent durable: from now on the revision is being written."""
         self._save(INTENT, _json(intent))
 
-    def save_applied(self, revision: Revision) -> None:
+    def save_applied(self, revision: Desired) -> None:
         """Tells the MCP server what it serves."""
         fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type", "local_items"}
         told = revision.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)

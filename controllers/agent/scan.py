@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from api.condition import REASON_INVALID_ITEM
 from api.context_replica import Problem
 from api.item import ContextType, ItemContent
-from core.site.detect import Local, problem
+from core.site.detect import Present, problem
 from core.site.directory import File, item_of, parse
 from core.site.intent import file_digest
 from core.values.canonical import content_digest
@@ -42,7 +42,7 @@ class ScannedItem:
 class Scan:
     """What a context directory holds now."""
 
-    local: Local
+    present: Present
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Digest of each file by path, for each item."""
     problems: list[Problem] = field(default_factory=list[Problem])
@@ -91,13 +91,13 @@ class Scanner:
 
 
 def _assemble(items: Mapping[str, ScannedItem], foreign: list[Problem]) -> Scan:
-    local = Local(
+    present = Present(
         {name: item.content for name, item in items.items() if item.content is not None},
         {name: item.digest for name, item in items.items() if item.digest is not None},
         frozenset(name for name, item in items.items() if item.problems),
     )
     problems = [problem for item in items.values() for problem in item.problems]
-    return Scan(local, {name: item.files for name, item in items.items()}, [*problems, *foreign])
+    return Scan(present, {name: item.files for name, item in items.items()}, [*problems, *foreign])
 
 
 def _problem(message: str, item: str | None) -> Problem:

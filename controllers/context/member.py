@@ -99,9 +99,9 @@ class Member:
 
     def live_sites(self, key: ObjectKey) -> list[SiteState]:
         """What the pods that are not deleted hold."""
-        speaks = self.place(key).speaks_as
+        owns = self.place(key).owns
         live = (pod.replica.spec.sites for pod in self.pod_replicas(key) if not pod.is_deleted)
-        return [state for sites in live for state in sites if speaks(state.site)]
+        return [state for sites in live for state in sites if owns(state.site)]
 
     def server_exists(self, context: MCPContext) -> bool:
         """Whether the workload that serves the context is there."""
@@ -137,7 +137,7 @@ class Member:
                 self._tell(context)
 
     def _refuse_foreign(self, key: ObjectKey, replica: Object, place: MemberContext) -> None:
-        foreign = [one["site"] for one in replica["spec"].get("sites") or () if not place.speaks_as(one["site"])]
+        foreign = [one["site"] for one in replica["spec"].get("sites") or () if not place.owns(one["site"])]
         if foreign:
             _log.warning("sites of another cluster ignored", replica=str(key), cluster=self.cluster, sites=foreign)
 

@@ -106,7 +106,7 @@ class ContextReconciler:
             memory = Memory(self._draw(), history[-1] if history else None)
         self._memory[observed.key] = Memory(memory.incarnation, history[-1] if history else None)
         now = self._now()
-        return Merger(memory.incarnation, int(now.timestamp() * 1000), self._plane.heard_of(now))
+        return Merger(memory.incarnation, int(now.timestamp() * 1000), self._plane.recently_seen(now))
 
     async def _check_store(
         self, observed: Observed, history: Sequence[ContextRevisionSpec], revision: ContextRevisionSpec

@@ -87,7 +87,7 @@ class MemberReconciler:
             due = self._now() + timedelta(seconds=_TOKEN_SECONDS * _RENEW_AT)
             data = await self._issue(cluster)
             await self._plane.api.apply(
-                SECRET, membership.credential(cluster, data, due.isoformat()), FEDERATION_MANAGER, force=True
+                SECRET, membership.credential_secret(cluster, data, due.isoformat()), FEDERATION_MANAGER, force=True
             )
             _log.info("credential issued", cluster=cluster, renew_after=due.isoformat())
         await self._ensure(PROPAGATION_POLICY, membership.credential_policy(cluster))

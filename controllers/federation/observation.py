@@ -71,7 +71,7 @@ class ControlPlane:
         self.heartbeats = Reflector(api, LEASE, field_selector=f"metadata.name={MEMBER_HEARTBEAT}")
         self.bindings = Reflector(api, RESOURCE_BINDING)
         self.log = RevisionLog(self.revisions)
-        self._told_of: dict[str, datetime] = {}
+        self._last_seen: dict[str, datetime] = {}
         """By site: when replicas ceased, or a revision began, to tell of it."""
         self._proposals: dict[ObjectKey, frozenset[ObjectKey]] = {}
         """By context: replicas in its own namespace, which are people's."""
@@ -94,13 +94,13 @@ class ControlPlane:
             self.bindings,
         )
 
-    def heard_of(self, now: datetime) -> frozenset[str]:
+    def recently_seen(self, now: datetime) -> frozenset[str]:
         """Sites of which a replica told until lately, or a revision tells since lately: other caches may differ."""
-        self._told_of = {site: at for site, at in self._told_of.items() if now - at < HEARD_OF_FOR}
-        return frozenset(self._told_of)
+        self._last_seen = {site: at for site, at in self._last_seen.items() if now - at < HEARD_OF_FOR}
+        return frozenset(self._last_seen)
 
     def _on_replica(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        self._told_of |= dict.fromkeys(_sites(old) - _sites(new), utc_now())
+        self._last_seen |= dict.fromkeys(_sites(old) - _sites(new), utc_now())
         context = context_key(new or old or {})
         if key.namespace == context.namespace:
             keys = self._proposals.pop(context, frozenset[ObjectKey]()) - {key} | ({key} if new else set[ObjectKey]())
@@ -108,7 +108,7 @@ class ControlPlane:
 
     def _on_revision(self, _key: ObjectKey, _old: Object | None, new: Object | None) -> None:
         causes: list[Object] = new["spec"].get("cause", []) if new else []
-        self._told_of |= dict.fromkeys((cause["site"] for cause in causes), utc_now())
+        self._last_seen |= dict.fromkeys((cause["site"] for cause in causes), utc_now())
 
     async def is_stored(self, context: ObjectKey, version: int, chain_digest: str | None) -> bool:
         """Whether the store itself has this very revision, whatever the caches show."""

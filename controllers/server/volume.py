@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from api.dot import Digest
 from api.item import ContextType
 from api.mcp_context import LocalRule
-from api.model import Observed
+from api.model import Extensible
 from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
 
 MAX_FILE_BYTES: Final = 1024 * 1024
@@ -20,7 +20,7 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 _BOOKKEEPING: Final = BOOKKEEPING.split("/")
 
 
-class Applied(Observed):
+class Applied(Extensible):
     """The revision last applied, as the agent wrote it down."""
 
     context_type: ContextType

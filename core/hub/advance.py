@@ -16,25 +16,25 @@ from core.hub.merge import Merge, Merger, merge
 from core.hub.recover import is_retained, may_be_merged, recover
 from core.values import version_vector
 
-History = Sequence[ContextRevisionSpec]
+Revisions = Sequence[ContextRevisionSpec]
 """Retained revisions, oldest first; the last is the head."""
 
 
 def advance(
-    context: FederatedContext, sites: Sequence[SiteState], history: History, merger: Merger
+    context: FederatedContext, sites: Sequence[SiteState], history: Revisions, merger: Merger
 ) -> ContextRevisionSpec | None:
     """The revision to commit next, or None if nothing is new."""
     return _recovered(context, sites, history, merger) or _merged(context, sites, history, merger)
 
 
-def held_back(history: History, replica: ContextReplicaSpec) -> tuple[str, ...]:
+def held_back(history: Revisions, replica: ContextReplicaSpec) -> tuple[str, ...]:
     """Items whose changes stay undecided although the head has been advanced: they do not fit into the payload."""
     vector = history[-1].version_vector if history else {}
     changes = [change for site in replica.sites if may_be_merged(history, site) for change in site.changes]
     return tuple(sorted({change.item for change in changes if not version_vector.includes(vector, change.dot)}))
 
 
-def undeclared(context: FederatedContext, history: History, merger: Merger) -> tuple[str, ...]:
+def undeclared(context: FederatedContext, history: Revisions, merger: Merger) -> tuple[str, ...]:
     """Declared items that the head has not taken in although it has been advanced: they do not fit into the payload."""
     head = history[-1] if history else None
     changes = declare(head, context.spec.context_payload, context.metadata.generation, merger).changes
@@ -42,7 +42,7 @@ def undeclared(context: FederatedContext, history: History, merger: Merger) -> t
 
 
 def _recovered(
-    context: FederatedContext, sites: Sequence[SiteState], history: History, merger: Merger
+    context: FederatedContext, sites: Sequence[SiteState], history: Revisions, merger: Merger
 ) -> ContextRevisionSpec | None:
     """Takes back what a member still holds and the store has lost."""
     head = history[-1] if history else None
@@ -59,7 +59,7 @@ def _recovered(
 
 
 def _merged(
-    context: FederatedContext, sites: Sequence[SiteState], history: History, merger: Merger
+    context: FederatedContext, sites: Sequence[SiteState], history: Revisions, merger: Merger
 ) -> ContextRevisionSpec | None:
     """Merges the declaration's changes and the sites'.
 
@@ -79,13 +79,13 @@ def _merged(
 
 def _compacted(state: Merge, sites: Sequence[SiteState], merger: Merger) -> Merge:
     """Without what a revision need not carry on for ever."""
-    now, known = merger.now_millis, merger.heard_of.union(site.site for site in sites)
+    now, known = merger.now_millis, merger.recently_seen.union(site.site for site in sites)
     vector = compact.without_gone_sites(state.vector, known, now)
     return replace(state, vector=vector, items=compact.without_old_tombstones(state.items, now))
 
 
 def _within_limit(
-    history: History, proposals: Sequence[list[Change]], spec: FederatedContextSpec, merger: Merger
+    history: Revisions, proposals: Sequence[list[Change]], spec: FederatedContextSpec, merger: Merger
 ) -> Merge | None:
     """Takes in as many proposals, in their order, as fit into a payload; the others stay undecided at their sites."""
     state = merge(history, [change for changes in proposals for change in changes], spec, merger)

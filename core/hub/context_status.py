@@ -199,7 +199,7 @@ def _conditions(
         (c.STALLED, problem is not None, reason, message if problem else "nothing waits for a person"),
         (c.PROPAGATED, applied, reason, progress),
         (c.CONFLICTED, opened > 0, "OpenConflicts" if opened else "NoOpenConflict", f"{opened} open"),
-        (c.STALE, counts.stale > 0, c.REASON_STALE if counts.stale else "AllHeardOf", f"{counts.stale} clusters"),
+        (c.STALE, counts.stale > 0, c.REASON_STALE if counts.stale else "AllReporting", f"{counts.stale} clusters"),
         (c.HALTED, halted is not None, c.HALTED if halted else "Publishing", halted.message if halted else ""),
     ]
     before = {condition.type: condition for condition in context.status.conditions}

@@ -74,7 +74,7 @@ def member_objects(cluster: str, owner: Object) -> list[Object]:
     ]
 
 
-def credential(cluster: str, data: Mapping[str, str], renew_after: str) -> Object:
+def credential_secret(cluster: str, data: Mapping[str, str], renew_after: str) -> Object:
     """The Secret with the member's credential; `data` is base64."""
     return {
         "apiVersion": "v1",

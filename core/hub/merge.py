@@ -30,7 +30,7 @@ class Merger:
     incarnation: str
     """Never used again once the store may have lost what this one wrote."""
     now_millis: int
-    heard_of: frozenset[str] = frozenset()
+    recently_seen: frozenset[str] = frozenset()
     """Sites that it has heard of lately, though no replica may tell of them just now."""
 
     @property
@@ -112,7 +112,7 @@ def _decide(
         state.items[change.item] = revised if change.dot.order > held.dot.order else held
     else:
         base = _common_ancestor(history, held, change)
-        reconcile(state, held, revised, base, change.base_dot, spec, merger)
+        decide_concurrent(state, held, revised, base, change.base_dot, spec, merger)
 
 
 def refused(state: Merge, revised: RevisionItem, base_dot: Dot | None, spec: FederatedContextSpec) -> bool:
@@ -125,7 +125,7 @@ def refused(state: Merge, revised: RevisionItem, base_dot: Dot | None, spec: Fed
     return True
 
 
-def reconcile(
+def decide_concurrent(
     state: Merge,
     held: RevisionItem,
     revised: RevisionItem,

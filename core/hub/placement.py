@@ -43,7 +43,7 @@ def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
             return value is None
 
 
-def placement(clusters: Sequence[str] | None = None, selector: LabelSelector | None = None) -> dict[str, Any]:
+def karmada_placement(clusters: Sequence[str] | None = None, selector: LabelSelector | None = None) -> dict[str, Any]:
     """`placement` of a Karmada policy: the members asked for, or all, once they are prepared."""
     labels: dict[str, Any] = {"matchLabels": {**((selector and selector.match_labels) or {}), **READY}}
     if selector and selector.match_expressions:

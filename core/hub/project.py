@@ -7,7 +7,7 @@ from api.federated_context import FederatedContext
 from api.item import Item
 from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from api.names import API_VERSION, CONTEXT_LABEL
-from core.hub.placement import placement
+from core.hub.placement import karmada_placement
 from core.values.local_items import local_rules
 
 Object = dict[str, Any]
@@ -63,7 +63,7 @@ def propagation_policy(context: FederatedContext) -> Object:
                     "namespace": context.metadata.namespace,
                 }
             ],
-            "placement": placement(context.spec.clusters, context.spec.cluster_selector),
+            "placement": karmada_placement(context.spec.clusters, context.spec.cluster_selector),
         },
     }
 

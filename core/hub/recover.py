@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from api.context_replica import Change, Inventory, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.federated_context import FederatedContextSpec
-from core.hub.merge import Merge, Merger, reconcile, refused, revised_item
+from core.hub.merge import Merge, Merger, decide_concurrent, refused, revised_item
 from core.values import version_vector
 
 
@@ -65,7 +65,7 @@ def recover(
         return None
     for item in sorted(inventory.items, key=lambda item: item.dot.order):
         _take_back(state, item, seen, inventory, spec, merger)
-    state.vector = version_vector.join(state.vector, inventory.version_vector)
+    state.vector = version_vector.least_upper_bound(state.vector, inventory.version_vector)
     for change in sorted(changes, key=lambda change: change.dot.order):
         if not version_vector.includes(state.vector, change.dot):
             _take_change(state, change, seen, inventory, spec, merger)
@@ -98,7 +98,7 @@ def _take_change(
     ):
         state.items[change.item] = revised  # it stands on a lost item, which had replaced what we held
     else:
-        reconcile(state, held, revised, None, base, spec, merger)
+        decide_concurrent(state, held, revised, None, base, spec, merger)
 
 
 def _take_back(
@@ -116,4 +116,4 @@ def _take_back(
     if held is None or held.digest == item.digest or version_vector.covers(inventory.version_vector, held.dot):
         state.items[item.name] = item  # the member's branch had seen what we hold
     else:
-        reconcile(state, held, item, None, None, spec, merger)
+        decide_concurrent(state, held, item, None, None, spec, merger)

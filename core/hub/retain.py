@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from api.context_replica import SiteState
 from api.context_revision import ContextRevisionSpec
-from api.federated_context import History
+from api.federated_context import HistoryLimits
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Expired:
 
 
 def expired(
-    revisions: Sequence[ContextRevisionSpec], sites: Iterable[SiteState], limits: History, now: datetime
+    revisions: Sequence[ContextRevisionSpec], sites: Iterable[SiteState], limits: HistoryLimits, now: datetime
 ) -> Expired:
     """What is beyond the limits, up to the first revision on which an undecided change stands. The head always stays.
 
@@ -44,7 +44,7 @@ def expired(
     return Expired(tuple(found), None)
 
 
-def _expiry(successor: ContextRevisionSpec, limits: History) -> datetime | None:
+def _expiry(successor: ContextRevisionSpec, limits: HistoryLimits) -> datetime | None:
     """When a revision expires that this one has replaced."""
     if limits.days is None:
         return None

@@ -21,7 +21,7 @@ class MemberContext:
     namespace: str
     context: str
 
-    def speaks_as(self, site: str) -> bool:
+    def owns(self, site: str) -> bool:
         """Whether a site belongs to this member: no agent speaks for another cluster."""
         return site.startswith(f"{self.cluster}/")
 
@@ -125,7 +125,7 @@ def _precedence(state: SiteState) -> tuple[int, int, str]:
 
 
 def _sites(place: MemberContext, replicas: Iterable[ContextReplicaSpec]) -> list[SiteState]:
-    return [state for replica in replicas for state in replica.sites if place.speaks_as(state.site)]
+    return [state for replica in replicas for state in replica.sites if place.owns(state.site)]
 
 
 def _recency(state: SiteState) -> tuple[int, str, str]:

@@ -17,7 +17,7 @@ from api.context_replica import Problem, SiteState
 from api.mcp_context import MCPContext, MCPContextSpec, MCPContextStatus, ReplicaCounts
 from api.names import SERVER_LABEL
 
-REASON_HEARD: Final = "Heard"
+REASON_REACHABLE: Final = "Reachable"
 """The control plane answers."""
 
 Verdict: TypeAlias = tuple[Literal["True", "False"], str, str]
@@ -93,7 +93,7 @@ def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool,
 
 def _stale(control_plane_silent: bool) -> Verdict:
     if not control_plane_silent:
-        return "False", REASON_HEARD, "the control plane answers"
+        return "False", REASON_REACHABLE, "the control plane answers"
     return "True", REASON_STALE, "the control plane does not answer: local changes are kept and sent when it does"
 
 

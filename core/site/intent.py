@@ -15,7 +15,7 @@ from api.item import ItemName
 from api.mcp_context import MCPContextSpec
 from api.model import Model
 from core.site.directory import File, render
-from core.site.plan import Plan, Revision
+from core.site.plan import Desired, Plan
 
 
 class Found(Enum):
@@ -70,27 +70,27 @@ def file_digest(file: File) -> str:
     return "sha256:" + hashlib.sha256((b"x" if file.executable else b"-") + file.data).hexdigest()
 
 
-def intend(revision: Revision, plan: Plan, present: Mapping[str, Mapping[str, str]], since: str) -> Intent:
+def intend(desired: Desired, plan: Plan, stored: Mapping[str, Mapping[str, str]], since: str) -> Intent:
     """The intent to carry out a plan.
 
     Args:
-        revision: what is to be applied.
+        desired: what is to be applied.
         plan: how.
-        present: digest of each file by path, for each item, as they were when the plan was made.
+        stored: digest of each file by path, for each item, as they were when the plan was made.
         since: now, RFC 3339.
     """
     steps: list[ItemStep] = []
     for write in plan.writes:
-        wanted = {path: file_digest(file) for path, file in target_files(revision, write.item).items()}
-        files = _file_steps(present.get(write.item, {}), wanted)
+        wanted = {path: file_digest(file) for path, file in target_files(desired, write.item).items()}
+        files = _file_steps(stored.get(write.item, {}), wanted)
         steps.append(ItemStep(item=write.item, files=files, unique=write.unique))
-    return Intent(revision=revision.spec, since=since, kept=sorted(plan.kept), steps=steps)
+    return Intent(revision=desired.spec, since=since, kept=sorted(plan.kept), steps=steps)
 
 
-def target_files(revision: Revision, item: str) -> dict[str, File]:
+def target_files(desired: Desired, item: str) -> dict[str, File]:
     """The files of an item in a revision, by path; none if it is not in there."""
-    content = revision.contents.get(item)
-    return render(revision.spec.context_type, item, content) if content else {}
+    content = desired.contents.get(item)
+    return render(desired.spec.context_type, item, content) if content else {}
 
 
 def may_replace(step: ItemStep, now: Mapping[str, str]) -> bool:
@@ -98,6 +98,6 @@ def may_replace(step: ItemStep, now: Mapping[str, str]) -> bool:
     return all(file.compare(now.get(file.path)) is not Found.CHANGED for file in step.files)
 
 
-def _file_steps(present: Mapping[str, str], wanted: Mapping[str, str]) -> list[FileStep]:
-    paths: Iterable[str] = sorted({*present, *wanted}, key=lambda path: (path in wanted, path))
-    return [FileStep(path=path, before=present.get(path), after=wanted.get(path)) for path in paths]
+def _file_steps(stored: Mapping[str, str], wanted: Mapping[str, str]) -> list[FileStep]:
+    paths: Iterable[str] = sorted({*stored, *wanted}, key=lambda path: (path in wanted, path))
+    return [FileStep(path=path, before=stored.get(path), after=wanted.get(path)) for path in paths]

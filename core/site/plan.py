@@ -7,7 +7,7 @@ from typing import Final, Self
 from api.context_revision import RevisionItem
 from api.item import ItemContent
 from api.mcp_context import MCPContextSpec
-from core.site.detect import Local
+from core.site.detect import Present
 from core.site.journal import Base, Held, Journal
 from core.values import clock
 from core.values.canonical import content_digest, payload_digest
@@ -23,7 +23,7 @@ _ABSENT = Held()
 
 
 @dataclass(frozen=True)
-class Revision:
+class Desired:
     """A revision as it is to be held."""
 
     spec: MCPContextSpec
@@ -84,7 +84,7 @@ class Refusal:
     """Whether it is a revision that the base has left behind: it may have been delivered late, and a newer follows."""
 
 
-def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journal:
+def first_journal(site: str, incarnation: str, desired: Desired, present: Present) -> Journal:
     """The first journal of a site: whatever it finds in its directory is of unknown origin.
 
     What the revision knows, deleted items included, is expected to be as it is found: the revision replaces it, and it
@@ -93,51 +93,51 @@ def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journ
     return Journal(
         site=site,
         incarnation=incarnation,
-        context_type=revision.spec.context_type,
-        last_hlc=clock.latest(revision.spec.version_vector.values()),
-        base=Base(local_items=revision.spec.local_items),
-        held={name: Held(digest=digest) for name, digest in local.digests.items() if name in revision.targets},
+        context_type=desired.spec.context_type,
+        last_hlc=clock.latest(desired.spec.version_vector.values()),
+        base=Base(local_items=desired.spec.local_items),
+        held={name: Held(digest=digest) for name, digest in present.digests.items() if name in desired.targets},
     )
 
 
-def plan(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal | None:
+def plan(journal: Journal, desired: Desired, present: Present) -> Plan | Refusal | None:
     """What applying the revision takes; None if all of it is applied.
 
     The base's own revision is planned again while an item that was kept can now be brought up to it, and when it has
     become another matter which items are local.
 
     Args:
-        journal: after `detect` of the same `local`.
-        revision: the newest revision.
-        local: what is held now.
+        journal: after `detect` of the same `present`.
+        desired: the newest revision.
+        present: what is held now.
     """
-    if refusal := _refuse(journal.base, revision):
+    if refusal := _refuse(journal.base, desired):
         return refusal
-    spec, vector = revision.spec, revision.spec.version_vector
-    known = {*revision.targets, *journal.held, *journal.pending, *local.digests}
-    undecided = {name for name in journal.pending if journal.is_undecided(name, vector) and not revision.is_local(name)}
-    kept = local.unreadable | undecided
-    kept |= {name for name in known - kept if _is_own(journal, revision, local, name)}
+    spec, vector = desired.spec, desired.spec.version_vector
+    known = {*desired.targets, *journal.held, *journal.pending, *present.digests}
+    undecided = {name for name in journal.pending if journal.is_undecided(name, vector) and not desired.is_local(name)}
+    kept = present.unreadable | undecided
+    kept |= {name for name in known - kept if _is_own(journal, desired, present, name)}
     names = sorted(known - kept)
     is_base = (journal.base.chain_digest, journal.base.local_items) == (spec.chain_digest, spec.local_items)
-    if is_base and all(_is_settled(journal, revision, name) for name in names):
+    if is_base and all(_is_settled(journal, desired, name) for name in names):
         return None
-    writes = [_write(journal, revision, local, name) for name in names]
+    writes = [_write(journal, desired, present, name) for name in names]
     needed = [write for write in writes if write.before != write.after]
     return Plan(tuple(sorted(needed, key=lambda write: write.after is not None)), kept)
 
 
-def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
+def complete(journal: Journal, desired: Desired, kept: Set[str]) -> Journal:
     """The journal once all items but the kept ones hold the revision.
 
     A kept item still holds what it was set from before: a later edit of it has not seen the revision. A change of an
     item that is local now is withdrawn: the copy stays, and is a change again should the item be local no longer.
     """
-    spec = revision.spec
-    held = {name: value for name, value in revision.targets.items() if name not in kept}
+    spec = desired.spec
+    held = {name: value for name, value in desired.targets.items() if name not in kept}
     held |= {name: value for name, value in journal.held.items() if name in kept}
-    news = {name for name in kept if _is_news(journal, revision, name)}
-    waiting = news | {name for name in revision.targets if revision.is_local(name)}
+    new = {name for name in kept if _is_new(journal, desired, name)}
+    waiting = new | {name for name in desired.targets if desired.is_local(name)}
     return journal.model_copy(
         update={
             "base": Base(
@@ -149,24 +149,24 @@ def complete(journal: Journal, revision: Revision, kept: Set[str]) -> Journal:
             ),
             "held": dict(sorted(held.items())),
             "pending": {
-                name: change for name, change in journal.pending.items() if name in kept and not revision.is_local(name)
+                name: change for name, change in journal.pending.items() if name in kept and not desired.is_local(name)
             },
-            "waiting": {name: _item(revision, name) for name in sorted(waiting)},
+            "waiting": {name: _item(desired, name) for name in sorted(waiting)},
             # The receive rule of hybrid logical clocks: what this site does next is later than all it has seen.
             "last_hlc": clock.latest([journal.last_hlc, *spec.version_vector.values()]),
         }
     )
 
 
-def _refuse(base: Base, revision: Revision) -> Refusal | None:
-    spec = revision.spec
+def _refuse(base: Base, desired: Desired) -> Refusal | None:
+    spec = desired.spec
     number, applied = (spec.epoch, spec.version), (base.epoch, base.version)
     is_older = number < applied and dominates(base.version_vector, spec.version_vector)
     if number < applied or (number == applied and spec.chain_digest != base.chain_digest):
         why = "is older than" if number < applied else "is another one than"
     elif not dominates(spec.version_vector, base.version_vector):
         why = "lacks changes that are in"
-    elif payload_digest({name: held.digest for name, held in revision.targets.items() if held.digest}) != spec.digest:
+    elif payload_digest({name: held.digest for name, held in desired.targets.items() if held.digest}) != spec.digest:
         return Refusal(REASON_DIGEST_MISMATCH, f"revision {spec.version}: the payload is not what its digest says")
     else:
         return None
@@ -177,38 +177,38 @@ def _refuse(base: Base, revision: Revision) -> Refusal | None:
     return Refusal(REASON_RECOVERY_NEEDED, message, is_older)
 
 
-def _write(journal: Journal, revision: Revision, local: Local, name: str) -> Write:
-    before, after = local.digests.get(name), revision.targets.get(name, _ABSENT).digest
+def _write(journal: Journal, desired: Desired, present: Present, name: str) -> Write:
+    before, after = present.digests.get(name), desired.targets.get(name, _ABSENT).digest
     held = journal.held.get(name)
     unique = before is not None and held is not None and held.dot is None
-    return Write(name, before, after, revision.contents.get(name), unique)
+    return Write(name, before, after, desired.contents.get(name), unique)
 
 
-def _is_own(journal: Journal, revision: Revision, local: Local, name: str) -> bool:
+def _is_own(journal: Journal, desired: Desired, present: Present, name: str) -> bool:
     """Whether the local copy, or its absence, is neither the revision's nor to be replaced by it.
 
     A local item without a copy is seeded, unless the site has deleted this very one. A copy that has been changed
     while its item was local is no change yet, so it must stay until it is.
     """
-    now, target = local.digests.get(name), revision.targets.get(name, _ABSENT)
+    now, target = present.digests.get(name), desired.targets.get(name, _ABSENT)
     if now == target.digest:
         return False
-    if revision.is_local(name):
+    if desired.is_local(name):
         return now is not None or target == journal.held.get(name)
     return journal.is_local(name) and now != journal.expected(name)
 
 
-def _is_news(journal: Journal, revision: Revision, name: str) -> bool:
+def _is_new(journal: Journal, desired: Desired, name: str) -> bool:
     """Whether the revision holds of an item what this site never held."""
-    return name in revision.targets and revision.targets[name] != journal.held.get(name)
+    return name in desired.targets and desired.targets[name] != journal.held.get(name)
 
 
-def _item(revision: Revision, name: str) -> RevisionItem:
-    target, content = revision.targets[name], revision.contents.get(name)
+def _item(desired: Desired, name: str) -> RevisionItem:
+    target, content = desired.targets[name], desired.contents.get(name)
     assert target.dot is not None  # every item and every tombstone of a revision has one
     deleted = True if content is None else None
     return RevisionItem(name=name, digest=target.digest, content=content, deleted=deleted, dot=target.dot)
 
 
-def _is_settled(journal: Journal, revision: Revision, name: str) -> bool:
-    return name not in journal.pending and journal.held.get(name) == revision.targets.get(name)
+def _is_settled(journal: Journal, desired: Desired, name: str) -> bool:
+    return name not in journal.pending and journal.held.get(name) == desired.targets.get(name)

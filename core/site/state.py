@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.context_replica import Change, Inventory, Problem, SiteState
-from core.site.detect import Local
+from core.site.detect import Present
 from core.site.journal import Journal
 from core.values import canonical
 from core.values.local_items import comparable
@@ -15,14 +15,14 @@ _PROBLEMS_LIMIT = 20
 
 
 def site_state(
-    journal: Journal, pod: str, local: Local, problems: list[Problem], inventory: Inventory | None = None
+    journal: Journal, pod: str, present: Present, problems: list[Problem], inventory: Inventory | None = None
 ) -> SiteState:
     """Everything that is undecided, whatever was told before.
 
     Args:
         journal: the site's journal.
         pod: name of the pod.
-        local: what the context directory holds.
+        present: what the context directory holds.
         problems: what a person must look at; the first 20 are told.
         inventory: what a control plane that has lost revisions is to take back.
     """
@@ -32,17 +32,17 @@ def site_state(
         base_version=journal.base.version,
         base_digest=journal.base.chain_digest,
         applied_version=journal.base.version,
-        digest=_digest(journal, local),
+        digest=_digest(journal, present),
         changes=_publishable(journal, canonical.size(inventory.wire()) if inventory else 0),
         problems=problems[:_PROBLEMS_LIMIT],
         inventory=inventory,
     )
 
 
-def _digest(journal: Journal, local: Local) -> str:
+def _digest(journal: Journal, present: Present) -> str:
     """Digest of the payload held; an unreadable item counts as it was last readable, for so it is served."""
-    unreadable = {name: digest for name in local.unreadable if (digest := journal.expected(name))}
-    held = {**unreadable, **local.digests}
+    unreadable = {name: digest for name in present.unreadable if (digest := journal.expected(name))}
+    held = {**unreadable, **present.digests}
     return canonical.payload_digest(comparable(held, journal.base.local_items, journal.seeds))
 
 

@@ -30,7 +30,7 @@ def dominates(vector: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return all(hlc <= _entry(vector, site) for site, hlc in other.items())
 
 
-def join(vector: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+def least_upper_bound(vector: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     """The least vector that dominates both."""
     return {site: max(vector.get(site, clock.ZERO), other.get(site, clock.ZERO)) for site in {*vector, *other}}
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, cast
 import pulumi
 from pydantic import Field
 
-from api.federated_context import ConflictPolicy, Direction, History, LabelSelector
+from api.federated_context import ConflictPolicy, Direction, HistoryLimits, LabelSelector
 from api.item import ContextType
 from api.model import Model
 from components.context_federation import ContextFederationArgs
@@ -103,7 +103,7 @@ class Context(Model):
     cluster_selector: LabelSelector | None = None
     conflict_policy: ConflictPolicy | None = None
     direction: Direction | None = None
-    history: History | None = None
+    history: HistoryLimits | None = None
     suspended: bool | None = None
     wait: bool | None = None
 

@@ -7,7 +7,7 @@ from api.context_replica import ContextReplicaSpec
 from controllers.agent.holding import Holding, Origin
 from core.inspection.confirm import confirmation, is_confirmable
 from core.member import collect as collection
-from core.site.plan import Revision
+from core.site.plan import Desired
 from tests.model.oracle import name_of
 from tests.model.parts import Pod, PodReplica
 from tests.model.people import CONTEXT, NAMESPACE, People
@@ -57,7 +57,7 @@ class Members(People):
         self.note_changes(pod, before)
         return pod.holding
 
-    def _apply(self, pod: Pod, revision: Revision | None) -> None:
+    def _apply(self, pod: Pod, revision: Desired | None) -> None:
         holding = self._detect(pod)
         if revision is None:
             return

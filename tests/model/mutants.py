@@ -15,12 +15,12 @@ from core.hub import merge as merging
 from core.hub.merge import Merger
 from core.member import collect
 from core.site import detect
-from core.site import plan as apply
+from core.site import plan as planning
 from core.site import state as site_state
-from core.site.detect import Local
+from core.site.detect import Present
 from core.site.intent import FileStep, Found
 from core.site.journal import Journal
-from core.site.plan import Plan, Refusal, Revision
+from core.site.plan import Desired, Plan, Refusal
 from core.values import clock, version_vector
 from tests.model import volume
 from tests.model.violation import Invariant
@@ -63,7 +63,7 @@ class _Vector:
 
     def __init__(self, includes: Callable[[Any, Any], bool]) -> None:
         self.includes = includes
-        self.join = version_vector.join
+        self.least_upper_bound = version_vector.least_upper_bound
         self.dominates = version_vector.dominates
 
 
@@ -85,7 +85,7 @@ def _no_own_site() -> list[Patch]:
         revised = merging.revised_item(change)
         if held.digest == revised.digest:
             return original(state, change, history, spec, merger)
-        return merging.reconcile(state, held, revised, None, change.base_dot, spec, merger)
+        return merging.decide_concurrent(state, held, revised, None, change.base_dot, spec, merger)
 
     original: Any = merging._decide
     return [patch("core.hub.merge._decide", decide)]
@@ -122,11 +122,11 @@ def _no_incarnation() -> list[Patch]:
 
 
 def _join_as_new() -> list[Patch]:
-    def join(site: str, incarnation: str, revision: Revision, local: Local) -> Journal:
-        return original(site, incarnation, revision, local).model_copy(update={"held": {}})
+    def first_journal(site: str, incarnation: str, desired: Desired, present: Present) -> Journal:
+        return original(site, incarnation, desired, present).model_copy(update={"held": {}})
 
-    original = apply.join
-    return [patch("controllers.agent.holding.join", join)]
+    original = planning.first_journal
+    return [patch("controllers.agent.holding.first_journal", first_journal)]
 
 
 def _early_release() -> list[Patch]:
@@ -158,12 +158,12 @@ def _loser_not_recorded() -> list[Patch]:
 def _event_driven() -> list[Patch]:
     """Whatever was written is a change, as one who trusts file events would have it."""
 
-    def detected(journal: Journal, local: Local, now_millis: int) -> Journal:
-        touched = [name for name in journal.held if name in local.digests and name not in journal.pending]
+    def detected(journal: Journal, present: Present, now_millis: int) -> Journal:
+        touched = [name for name in journal.held if name in present.digests and name not in journal.pending]
         forgotten = {name: held for name, held in journal.held.items() if name not in touched}
         if not touched or journal.base.version == 0:
-            return original(journal, local, now_millis)
-        found = original(journal.model_copy(update={"held": forgotten}), local, now_millis)
+            return original(journal, present, now_millis)
+        found = original(journal.model_copy(update={"held": forgotten}), present, now_millis)
         return found.model_copy(update={"held": journal.held})
 
     original = detect.detect
@@ -173,11 +173,11 @@ def _event_driven() -> list[Patch]:
 def _hold_the_target() -> list[Patch]:
     """A kept item claims to have seen the revision that it was kept from."""
 
-    def completed(journal: Journal, revision: Revision, kept: Any) -> Journal:
+    def completed(journal: Journal, revision: Desired, kept: Any) -> Journal:
         done = original(journal, revision, kept)
         return done.model_copy(update={"held": dict(revision.targets)})
 
-    original = apply.complete
+    original = planning.complete
     return [patch("controllers.agent.holding.complete", completed)]
 
 
@@ -219,7 +219,7 @@ def _forget_at_once() -> list[Patch]:
     """A site is gone as soon as this controller's caches do not tell of it."""
 
     def compacted(state: Any, sites: Any, merger: Merger) -> Any:
-        return original(state, sites, replace(merger, heard_of=frozenset()))
+        return original(state, sites, replace(merger, recently_seen=frozenset()))
 
     original: Any = advancing._compacted
     return [patch("core.hub.advance._compacted", compacted)]
@@ -270,11 +270,11 @@ def _old_declaration() -> list[Patch]:
 
 
 def _plan_without_kept() -> list[Patch]:
-    def planned(journal: Journal, revision: Revision, local: Local) -> Plan | Refusal | None:
-        found = original(journal, revision, local)
+    def planned(journal: Journal, revision: Desired, present: Present) -> Plan | Refusal | None:
+        found = original(journal, revision, present)
         return Plan(found.writes, frozenset()) if isinstance(found, Plan) else found
 
-    original = apply.plan
+    original = planning.plan
     return [patch("controllers.agent.holding.plan", planned)]
 
 

@@ -8,7 +8,7 @@ from api.federated_context import FederatedContext, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
 from controllers.agent.holding import Holding
 from controllers.federation.contexts import Memory
-from core.site.plan import Revision
+from core.site.plan import Desired
 from tests.model.oracle import Name
 from tests.model.volume import Disk
 
@@ -45,7 +45,7 @@ class Cluster:
     """A member: what its API server stores."""
 
     name: str
-    context: Revision | None = None
+    context: Desired | None = None
     """The MCPContext that Karmada delivered last."""
     replicas: dict[str, PodReplica] = field(default_factory=dict[str, PodReplica])
     partitioned: bool = False
@@ -125,7 +125,7 @@ class Store:
     declarations: list[FederatedContext]
     revisions: dict[int, ContextRevisionSpec] = field(default_factory=dict[int, ContextRevisionSpec])
     replicas: dict[str, list[ContextReplicaSpec]] = field(default_factory=dict[str, list[ContextReplicaSpec]])
-    templates: list[Revision] = field(default_factory=list[Revision])
+    templates: list[Desired] = field(default_factory=list[Desired])
     operators: dict[str, SiteState] = field(default_factory=dict[str, SiteState])
     """What people propose, by site, until it is decided."""
     log: list[ContextRevisionSpec] = field(default_factory=list[ContextRevisionSpec])

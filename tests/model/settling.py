@@ -59,7 +59,7 @@ def _check_convergence(world: World) -> None:
     head = world.store.head
     wanted = {item.name: item.digest for item in head.items if item.digest} if head else {}
     for pod in world.pods:
-        digests = dict(pod.disk.scan().local.digests)
+        digests = dict(pod.disk.scan().present.digests)
         require(digests == wanted, Invariant.I3_CONVERGENCE, f"{pod.cluster.name}/{pod.name} is not like the head")
         journal = pod.disk.journal
         require(journal is None or not journal.pending, Invariant.I3_CONVERGENCE, f"{pod.name} waits for a decision")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from api.federated_context import FederatedContextSpec, History
+from api.federated_context import FederatedContextSpec, HistoryLimits
 from api.names import INLINE_LIMIT_BYTES
 from tests.model.parts import Setup
 from tests.model.settling import settle
@@ -106,7 +106,7 @@ def draw_setup(random: Random) -> Setup:
 
 def draw_longer_life(setup: Setup, random: Random) -> Setup:
     """With short histories, and payloads that fill up."""
-    kept = History(revisions=random.choice((1, 2, 3, 5, 20)), days=random.choice((None, None, 1)))
+    kept = HistoryLimits(revisions=random.choice((1, 2, 3, 5, 20)), days=random.choice((None, None, 1)))
     limit = random.choice((INLINE_LIMIT_BYTES, INLINE_LIMIT_BYTES, INLINE_LIMIT_BYTES, 150, 300))
     spec = setup.spec.model_copy(update={"history": kept})
     return replace(setup, spec=spec, payload_limit=limit)

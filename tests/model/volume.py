@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 from api.item import ContextType, ItemContent
 from controllers.agent.scan import Scan
-from core.site.detect import Local
+from core.site.detect import Present
 from core.site.directory import File, item_of, parse, render
 from core.site.intent import Intent, file_digest
 from core.site.journal import Journal
-from core.site.plan import Revision
+from core.site.plan import Desired
 from core.values.canonical import content_digest
 
 
@@ -85,7 +85,7 @@ class Disk:
 
     def text(self, item: str) -> str | None:
         """What the item says now."""
-        content = self.scan().local.contents.get(item)
+        content = self.scan().present.contents.get(item)
         return content.text if content else None
 
     def is_nearly_empty(self) -> bool:
@@ -93,7 +93,7 @@ class Disk:
         journal = self.journal
         names = {*journal.held, *journal.pending} if journal else set[str]()
         expected = [name for name in names if journal and journal.expected(name)]
-        return len(expected) > 1 and 2 * (len(self.scan().local.digests) - 1) < len(expected)
+        return len(expected) > 1 and 2 * (len(self.scan().present.digests) - 1) < len(expected)
 
     def scan(self) -> Scan:
         """What the directory holds."""
@@ -109,7 +109,7 @@ class Disk:
         contents = {item: found.content for item, found in scanned.items() if found.content is not None}
         digests = {item: found.digest for item, found in scanned.items() if found.digest is not None}
         unreadable = frozenset(item for item, found in scanned.items() if found.content is None)
-        return Scan(Local(contents, digests, unreadable), {item: found.files for item, found in scanned.items()}, [])
+        return Scan(Present(contents, digests, unreadable), {item: found.files for item, found in scanned.items()}, [])
 
 
 class MemoryTree:
@@ -159,7 +159,7 @@ class MemoryRecords:
         self.disk.step()
         self.disk.intent = intent
 
-    def save_applied(self, revision: Revision) -> None:
+    def save_applied(self, revision: Desired) -> None:
         self.disk.step()
 
     def drop_intent(self) -> None:

@@ -9,7 +9,7 @@ from api.dot import Dot
 from api.federated_context import Direction
 from core.hub.compact import KEPT_FOR
 from core.site.journal import Journal
-from core.site.plan import Revision
+from core.site.plan import Desired
 from core.values import clock
 from core.values.chain import chain_digest
 from core.values.version_vector import includes
@@ -223,7 +223,7 @@ class Witness:
                 self.oracle.equate(tag, base)
                 pod.disk.tags[item] = base
 
-    def check_read_your_writes(self, pod: Pod, before: Journal, revision: Revision) -> None:
+    def check_read_your_writes(self, pod: Pod, before: Journal, revision: Desired) -> None:
         for item, change in before.pending.items():
             if includes(revision.spec.version_vector, change.dot):
                 continue
@@ -231,11 +231,11 @@ class Witness:
             kept = tag is not None and (tag == mine or mine in self.oracle.events[tag].past)
             require(kept, Invariant.I6_READ_YOUR_WRITES, f"{before.site} lost {self.oracle.tell(mine)}")
 
-    def check_whole(self, pod: Pod, revision: Revision) -> None:
+    def check_whole(self, pod: Pod, revision: Desired) -> None:
         journal = pod.disk.journal
         if journal is None or journal.base.chain_digest != revision.spec.chain_digest or pod.disk.intent is not None:
             return
-        digests = pod.disk.scan().local.digests
+        digests = pod.disk.scan().present.digests
         for item in self.setup.items:
             target = revision.targets.get(item)
             same = digests.get(item) == (target.digest if target else None)

@@ -18,7 +18,7 @@ from core.hub.compact import KEPT_FOR
 from core.hub.merge import Merger
 from core.hub.recover import may_be_merged
 from core.hub.retain import expired
-from core.site.plan import Revision
+from core.site.plan import Desired
 from core.values.chain import linked
 from core.values.version_vector import includes
 from tests.model.members import Members
@@ -163,7 +163,7 @@ class World(Members):
             committed = any(each.chain_digest == history[-1].chain_digest for each in self.store.log)
             require(committed, Invariant.I10_ONE_HISTORY, f"revision {history[-1].version} was never committed")
             context = self.store.declarations[-1]
-            self.store.templates.append(Revision.of(project.served(context, history[-1])))
+            self.store.templates.append(Desired.of(project.served(context, history[-1])))
 
     def tidy(self, index: int) -> None:
         """A controller deletes revisions that are no longer kept, and what people proposed once it is decided."""

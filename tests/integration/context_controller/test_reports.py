@@ -64,12 +64,12 @@ async def test_changes_that_the_control_plane_cannot_store_show_in_the_member(pl
 async def test_a_long_silence_of_the_control_plane_shows_in_the_member_and_ends(placed: World) -> None:
     async with placed.controller(heartbeat_seconds=1, silent_after_seconds=2):
         await placed.propose("pod-0", 1)
-        await placed.await_condition(STALE, "False", "Heard")
+        await placed.await_condition(STALE, "False", "Reachable")
         placed.plane_line.cut()
         await placed.await_condition(STALE, "True", "NotHeardOf")
         await placed.await_condition(READY, "True", "Applied")
         placed.plane_line.heal()
-        await placed.await_condition(STALE, "False", "Heard")
+        await placed.await_condition(STALE, "False", "Reachable")
 
 
 async def test_the_member_is_heard_of_by_its_lease(placed: World) -> None:

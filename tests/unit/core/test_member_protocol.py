@@ -14,9 +14,9 @@ from api.item import ContextType, ItemContent
 from core.hub.commit import next_revision
 from core.hub.merge import Merger, merge
 from core.hub.project import served
-from core.site.detect import Local, detect
+from core.site.detect import Present, detect
 from core.site.journal import Journal
-from core.site.plan import Plan, Refusal, Revision, complete, join, plan
+from core.site.plan import Desired, Plan, Refusal, complete, first_journal, plan
 from core.site.state import site_state
 from core.values.canonical import content_digest
 
@@ -38,13 +38,13 @@ class Member:
     """What a site has on its disk, and the steps that it takes; a crash leaves the disk as it is."""
 
     name: str
-    local: dict[str, str] = field(default_factory=dict[str, str])
+    present: dict[str, str] = field(default_factory=dict[str, str])
     journal: Journal | None = None
-    intent: tuple[Revision, Plan] | None = None
+    intent: tuple[Desired, Plan] | None = None
     incarnations: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
-    def seen(self) -> Local:
-        return Local.of({name: content(name, text) for name, text in self.local.items()})
+    def seen(self) -> Present:
+        return Present.of({name: content(name, text) for name, text in self.present.items()})
 
     def detect(self, now: int) -> None:
         if self.journal is None:
@@ -53,11 +53,11 @@ class Member:
             self.write(None)
         self.journal = detect(self.journal, self.seen(), now)
 
-    def apply(self, head: Revision, now: int, writes: int | None) -> None:
+    def apply(self, head: Desired, now: int, writes: int | None) -> None:
         """Applies a revision, dying after so many writes; None means not at all."""
         if self.journal is None:
             incarnation = f"{next(self.incarnations):08x}"
-            self.journal = join(f"{self.name}/p#{incarnation}", incarnation, head, self.seen())
+            self.journal = first_journal(f"{self.name}/p#{incarnation}", incarnation, head, self.seen())
         self.detect(now)
         found = plan(self.journal, head, self.seen())
         assert not isinstance(found, Refusal) or head.spec.version < self.journal.base.version, found
@@ -77,9 +77,9 @@ class Member:
             if now not in (step.before, step.after):
                 kept.add(step.item)
             elif step.content is None:
-                self.local.pop(step.item, None)
+                self.present.pop(step.item, None)
             else:
-                self.local[step.item] = step.content.text or ""
+                self.present[step.item] = step.content.text or ""
         if writes is None:
             self.journal, self.intent = complete(self.journal, head, kept), None
 
@@ -106,8 +106,8 @@ class Federation(RuleBasedStateMachine):
         if merged := merge(self.revisions, changes, self.federated.spec, Merger("cp", now)):
             self.revisions.append(next_revision("c", head, merged, Declared(), now))
 
-    def revision(self, number: int = -1) -> Revision:
-        return Revision.of(served(self.federated, self.revisions[number]))
+    def revision(self, number: int = -1) -> Desired:
+        return Desired.of(served(self.federated, self.revisions[number]))
 
     @initialize()
     def declare(self) -> None:
@@ -120,11 +120,11 @@ class Federation(RuleBasedStateMachine):
     def edit(self, name: str, item: str) -> None:
         text = f"{name}-{next(self.texts)}"
         self.authors[text] = name
-        self.members[name].local[item] = text
+        self.members[name].present[item] = text
 
     @rule(name=st.sampled_from(MEMBERS), item=st.sampled_from(ITEMS))
     def delete(self, name: str, item: str) -> None:
-        self.members[name].local.pop(item, None)
+        self.members[name].present.pop(item, None)
 
     @rule(name=st.sampled_from(MEMBERS), now=st.integers(0, 99))
     def publish(self, name: str, now: int) -> None:

@@ -14,7 +14,7 @@ from api.dot import Dot
 from api.item import ContextType, Item, ItemContent
 from api.mcp_context import LocalRule, MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from controllers.agent.holding import Holding, Origin
-from core.site.plan import Revision
+from core.site.plan import Desired
 from core.values import canonical, clock
 
 CONTEXT = "ctx"
@@ -37,12 +37,12 @@ def revision(
     items: Items,
     decided: dict[str, str] | None = None,
     local_items: list[LocalRule] | None = None,
-) -> Revision:
+) -> Desired:
     dot = Dot(site="declared", hlc=clock.encode(version))
     live = {name: content for name, content in items.items() if content is not None}
     digests = {name: canonical.content_digest(content) for name, content in live.items()}
     served = [ServedItem.model_validate({**Item.of(name, value).wire(), "dot": dot}) for name, value in live.items()]
-    return Revision.of(
+    return Desired.of(
         MCPContextSpec(
             mcp_server_name="s",
             context_type=ContextType.TOOLS,
@@ -73,7 +73,7 @@ class Pod:
         self.holding = Holding(self.volume, CONTEXT, origin)
         self.told: SiteState | None = None
 
-    def wake(self, head: Revision | None = None) -> SiteState:
+    def wake(self, head: Desired | None = None) -> SiteState:
         """One turn of the loop: what is published at its end."""
         self.told = self.holding.detect() or self.told
         if head is not None:

@@ -167,13 +167,13 @@ def test_a_crash_at_any_write_on_the_way_from_local_to_shared_loses_no_copy(
 ) -> None:
     number, rules = itertools.count(), [LocalRule(match="*", local=True)]
 
-    def local() -> Pod:
+    def present() -> Pod:
         pod = Pod(tmp_path / str(next(number)))
         pod.wake(revision(1, FIRST, local_items=rules))
         (pod.tools / "a.py").write_text("A = 'mine'\n")
         return pod
 
-    for pod in crashes(local, monkeypatch, lambda pod: pod.wake(revision(2, SECOND))):
+    for pod in crashes(present, monkeypatch, lambda pod: pod.wake(revision(2, SECOND))):
         pod.wake()
         pod.wake(revision(2, SECOND))
         change = pod.changes()["a"]

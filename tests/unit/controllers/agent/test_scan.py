@@ -63,7 +63,7 @@ def test_a_change_that_leaves_size_and_time_as_they_were_is_seen(tree: CountingT
     before, status = scanner.scan(), path.stat()
     path.write_text("2")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert scanner.scan().local.digests != before.local.digests
+    assert scanner.scan().present.digests != before.present.digests
 
 
 def test_only_the_item_that_changed_is_read_again(
@@ -76,7 +76,7 @@ def test_only_the_item_that_changed_is_read_again(
     scanner.scan()
     tree.reads.clear()
     (resources / "a.txt").write_text("changed")
-    assert scanner.scan().local.contents["a.txt"].text == "changed"
+    assert scanner.scan().present.contents["a.txt"].text == "changed"
     assert tree.reads == ["resources/a.txt"]
 
 
@@ -84,8 +84,8 @@ def test_an_item_with_a_file_that_cannot_be_read_is_unreadable_as_a_whole(tree: 
     (resources / "a.txt").write_text("1")
     (resources / "a.txt.mcp.json").symlink_to(resources / "a.txt")
     found = Scanner(tree, ContextType.RESOURCES).scan()
-    assert found.local.unreadable == {"a.txt"}
-    assert found.local.contents == {}
+    assert found.present.unreadable == {"a.txt"}
+    assert found.present.contents == {}
     assert [problem.item for problem in found.problems] == ["a.txt"]
 
 
@@ -96,12 +96,12 @@ def test_a_foreign_file_is_reported_and_an_ignored_one_is_not(tmp_path: Path) ->
     (tools / "draft.json~").write_text("x")
     found = Scanner(Tree(tmp_path), ContextType.TOOLS).scan()
     assert [problem.message.split(":")[0] for problem in found.problems] == ["tools/notes.txt"]
-    assert found.local.unreadable == frozenset()
+    assert found.present.unreadable == frozenset()
 
 
 def test_a_deleted_item_is_gone(tree: Tree, resources: Path) -> None:
     (resources / "a.txt").write_text("1")
     scanner = Scanner(tree, ContextType.RESOURCES)
-    assert set(scanner.scan().local.digests) == {"a.txt"}
+    assert set(scanner.scan().present.digests) == {"a.txt"}
     (resources / "a.txt").unlink()
-    assert scanner.scan().local.digests == {}
+    assert scanner.scan().present.digests == {}

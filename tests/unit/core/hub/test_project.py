@@ -37,17 +37,17 @@ def test_members_are_told_which_items_are_local_and_only_where_some_are() -> Non
     head = advance(None, [])
     assert head is not None
     assert "localItems" not in project.mcp_context(context(), head)["spec"]
-    local = context(spec().model_copy(update={"direction": Direction.LOCAL}))
-    assert project.mcp_context(local, head)["spec"]["localItems"] == [{"match": "*", "local": True}]
+    present = context(spec().model_copy(update={"direction": Direction.LOCAL}))
+    assert project.mcp_context(present, head)["spec"]["localItems"] == [{"match": "*", "local": True}]
 
 
 def test_what_is_wanted_no_longer_is_not_as_wanted() -> None:
     head = advance(None, [])
     assert head is not None
-    plain, local = context(), context(spec().model_copy(update={"direction": Direction.LOCAL}))
+    plain, present = context(), context(spec().model_copy(update={"direction": Direction.LOCAL}))
     placed = context(spec().model_copy(update={"clusters": ["m1"]}))
     for stored, desired in (
-        (project.mcp_context(local, head), project.mcp_context(plain, head)),
+        (project.mcp_context(present, head), project.mcp_context(plain, head)),
         (project.propagation_policy(placed), project.propagation_policy(plain)),
     ):
         assert project.is_applied(stored, stored)

@@ -10,42 +10,43 @@ from hypothesis.stateful import invariant, rule
 
 from api.context_replica import Problem
 from api.mcp_context import LocalRule
-from core.site.detect import detect, mass_deletion
+from core.site.brake import mass_deletion
+from core.site.detect import detect
 from core.site.inventory import inventory
 from core.site.journal import Journal
-from core.site.plan import Plan, Revision, complete, join, plan
+from core.site.plan import Desired, Plan, complete, first_journal, plan
 from core.site.state import site_state
 from core.values.local_items import comparable, is_local, local_rules
 from tests.unit.core.hub.test_decide import wanted
 from tests.unit.core.site import test_plan as test_apply
-from tests.unit.core.site.test_plan import SITE, Texts, content, local
+from tests.unit.core.site.test_plan import SITE, Texts, content, present
 from tests.unit.core.test_member_protocol import FEDERATED, ITEMS, MEMBERS, Federation
 
 OWN = [LocalRule(match="own/*", local=True)]
 
 
-def revision(version: int, texts: Texts, rules: list[LocalRule] | None = OWN) -> Revision:
+def revision(version: int, texts: Texts, rules: list[LocalRule] | None = OWN) -> Desired:
     spec = test_apply.revision(version, texts).spec
-    return Revision.of(spec.model_copy(update={"local_items": rules}))
+    return Desired.of(spec.model_copy(update={"local_items": rules}))
 
 
 def applied(texts: Texts, rules: list[LocalRule] | None = OWN, version: int = 1) -> Journal:
     head = revision(version, texts, rules)
-    return complete(join(SITE, "00000001", head, local({})), head, frozenset())
+    return complete(first_journal(SITE, "00000001", head, present({})), head, frozenset())
 
 
-def brought_up(journal: Journal, head: Revision, texts: Mapping[str, str]) -> tuple[Journal, dict[str, str]]:
+def brought_up(journal: Journal, head: Desired, texts: Mapping[str, str]) -> tuple[Journal, dict[str, str]]:
     """The journal and the files once the revision is applied and nothing is left to do."""
     files = dict(texts)
-    found = plan(detect(journal, local({**files}), 50), head, local({**files}))
+    found = plan(detect(journal, present({**files}), 50), head, present({**files}))
     assert isinstance(found, Plan), found
     for write in found.writes:
         files.pop(write.item, None)
         if write.content is not None:
             files[write.item] = write.content.text or ""
     after = complete(journal, head, found.kept)
-    detected = detect(after, local({**files}), 60)
-    assert plan(detected, head, local({**files})) is None, "it comes to rest"
+    detected = detect(after, present({**files}), 60)
+    assert plan(detected, head, present({**files})) is None, "it comes to rest"
     return detected, files
 
 
@@ -92,7 +93,7 @@ def test_local_items_count_as_what_the_revision_holds() -> None:
 
 def test_a_local_item_is_seeded_and_then_neither_told_nor_overwritten() -> None:
     journal, files = brought_up(
-        join(SITE, "1", revision(1, {"own/x": "seed"}), local({})), revision(1, {"own/x": "seed"}), {}
+        first_journal(SITE, "1", revision(1, {"own/x": "seed"}), present({})), revision(1, {"own/x": "seed"}), {}
     )
     assert files == {"own/x": "seed"}
     journal, files = brought_up(journal, revision(2, {"own/x": "new", "a": "1"}), {"own/x": "mine", "own/y": "added"})
@@ -108,13 +109,13 @@ def test_a_deleted_copy_stays_deleted_until_the_item_is_declared_anew() -> None:
     assert files == {"own/x": "new", "a": "1"}
 
 
-def same_dots(version: int) -> Revision:
+def same_dots(version: int) -> Desired:
     """A later revision in which the item of the first is as it was."""
     first, later = revision(1, {"own/x": "seed"}).spec, revision(version, {"own/x": "seed", "a": "1"}).spec
     payload = later.context_payload.model_copy(
         update={"items": [first.context_payload.items[0], later.context_payload.items[1]]}
     )
-    return Revision.of(later.model_copy(update={"context_payload": payload}))
+    return Desired.of(later.model_copy(update={"context_payload": payload}))
 
 
 def test_a_copy_stays_when_the_declaration_drops_the_item() -> None:
@@ -125,20 +126,20 @@ def test_a_copy_stays_when_the_declaration_drops_the_item() -> None:
 
 def test_what_is_found_without_a_journal_stays_too() -> None:
     head, found = revision(1, {"own/x": "seed", "a": "1"}), {"own/x": "found", "own/y": "found", "a": "found"}
-    journal, files = brought_up(join(SITE, "1", head, local({**found})), head, found)
+    journal, files = brought_up(first_journal(SITE, "1", head, present({**found})), head, found)
     assert files == {"own/x": "found", "own/y": "found", "a": "1"}
     assert journal.pending == {}
 
 
 def test_what_is_found_is_not_told_even_if_a_crash_follows_the_first_look() -> None:
-    found = local({"own/y": "found", "b": "found"})
-    joined = join(SITE, "1", revision(1, {"own/x": "seed"}), found)
+    found = present({"own/y": "found", "b": "found"})
+    joined = first_journal(SITE, "1", revision(1, {"own/x": "seed"}), found)
     assert detect(joined, found, 50).pending.keys() == {"b"}
 
 
 def test_an_undecided_change_is_withdrawn_when_its_item_becomes_local_and_the_file_stays() -> None:
     shared = applied({"own/x": "seed"}, None)
-    edited = detect(shared, local({"own/x": "mine"}), 50)
+    edited = detect(shared, present({"own/x": "mine"}), 50)
     assert edited.pending.keys() == {"own/x"}
     journal, files = brought_up(edited, revision(1, {"own/x": "seed"}), {"own/x": "mine"})
     assert (journal.pending, files) == ({}, {"own/x": "mine"})
@@ -164,21 +165,21 @@ def test_a_site_with_copies_of_its_own_says_that_it_holds_the_revision() -> None
     head = revision(2, {"own/x": "new", "own/gone": "new", "a": "1"})
     journal = applied({"own/x": "seed", "own/gone": "seed", "a": "1"})
     journal = complete(journal, head, frozenset({"own/x", "own/gone"}))
-    now = local({"own/x": "mine", "own/y": "added", "a": "1"})
+    now = present({"own/x": "mine", "own/y": "added", "a": "1"})
     assert site_state(journal, "p", now, list[Problem]()).digest == head.spec.digest
-    assert site_state(journal, "p", local({"own/x": "mine", "a": "2"}), []).digest != head.spec.digest
+    assert site_state(journal, "p", present({"own/x": "mine", "a": "2"}), []).digest != head.spec.digest
 
 
 def test_an_inventory_has_what_was_seeded_and_no_copy_of_its_own() -> None:
     texts: Texts = {"own/x": "seed", "own/y": "seed", "a": "1"}
-    found = inventory(applied(texts), local({"own/x": "mine", "own/y": "seed", "own/z": "added", "a": "1"}))
+    found = inventory(applied(texts), present({"own/x": "mine", "own/y": "seed", "own/z": "added", "a": "1"}))
     assert found is not None
     assert {item.name: item.content.text for item in found.items if item.content} == texts
 
 
 def test_a_copy_of_which_the_revision_knows_nothing_any_more_is_not_in_the_inventory() -> None:
     journal = complete(applied({"own/x": "seed"}), revision(2, {"a": "1"}), frozenset({"own/x"}))
-    found = inventory(journal, local({"own/x": "seed", "a": "1"}))
+    found = inventory(journal, present({"own/x": "seed", "a": "1"}))
     assert found is not None
     assert [item.name for item in found.items] == ["a"]
 
@@ -186,8 +187,8 @@ def test_a_copy_of_which_the_revision_knows_nothing_any_more_is_not_in_the_inven
 def test_the_brake_does_not_count_local_items() -> None:
     texts: Texts = {**{f"own/{number}": "seed" for number in range(6)}, "a": "1", "b": "1"}
     journal = applied(texts)
-    assert mass_deletion(journal, local({"a": "1", "b": "1"})) == []
-    assert mass_deletion(journal, local({f"own/{number}": "seed" for number in range(6)})) == ["a", "b"]
+    assert mass_deletion(journal, present({"a": "1", "b": "1"})) == []
+    assert mass_deletion(journal, present({f"own/{number}": "seed" for number in range(6)})) == ["a", "b"]
 
 
 def federated(direction: str) -> Any:
@@ -208,13 +209,13 @@ class ChangingDirections(Federation):
     def edit(self, name: str, item: str) -> None:
         text = f"{name}-{next(self.texts)}"
         self.authors[text] = name
-        self.members[name].local[item] = text
+        self.members[name].present[item] = text
         if self.members[name].journal is not None:
             self.latest[name, item] = text
 
     @rule(name=st.sampled_from(MEMBERS), item=st.sampled_from(ITEMS))
     def delete(self, name: str, item: str) -> None:
-        self.members[name].local.pop(item, None)
+        self.members[name].present.pop(item, None)
         self.latest.pop((name, item), None)
 
     @rule(direction=st.sampled_from(["Local", "TwoWay"]))
@@ -226,7 +227,7 @@ class ChangingDirections(Federation):
         kept = {item.content.text for head in self.revisions for item in head.items if item.content}
         kept |= {found.lost.content.text for head in self.revisions for found in head.conflicts if found.lost.content}
         for (name, item), text in self.latest.items():
-            assert text in kept or self.members[name].local.get(item) == text, (name, item, text)
+            assert text in kept or self.members[name].present.get(item) == text, (name, item, text)
 
     @invariant()
     def no_own_copy_is_pending(self) -> None:
@@ -244,9 +245,9 @@ class ChangingDirections(Federation):
         self.federated = federated("Local")
         for member in self.members.values():
             member.apply(self.revision(), 90, None)
-        before = {name: member.local.get("b") for name, member in self.members.items()}
+        before = {name: member.present.get("b") for name, member in self.members.items()}
         come_to_rest(self)
-        after = {name: member.local.get("b") for name, member in self.members.items()}
+        after = {name: member.present.get("b") for name, member in self.members.items()}
         assert after == before, "nobody's own copy is touched"
         self.federated = federated("TwoWay")
         super().teardown()

@@ -11,8 +11,8 @@ VECTORS = st.dictionaries(st.sampled_from(["a", "b", "c", version_vector.RETIRED
 
 @given(VECTORS, VECTORS)
 def test_a_join_dominates_both_and_does_not_depend_on_their_order(one: dict[str, str], other: dict[str, str]) -> None:
-    joined = version_vector.join(one, other)
-    assert joined == version_vector.join(other, one)
+    joined = version_vector.least_upper_bound(one, other)
+    assert joined == version_vector.least_upper_bound(other, one)
     assert version_vector.dominates(joined, one)
     assert version_vector.dominates(joined, other)
 
@@ -22,7 +22,7 @@ def test_a_join_is_the_least_that_dominates_both(
     one: dict[str, str], other: dict[str, str], top: dict[str, str]
 ) -> None:
     if version_vector.dominates(top, one) and version_vector.dominates(top, other):
-        assert version_vector.dominates(top, version_vector.join(one, other))
+        assert version_vector.dominates(top, version_vector.least_upper_bound(one, other))
 
 
 @given(VECTORS)
