@@ -4,11 +4,19 @@ import os
 from pathlib import Path
 
 
-def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replaces a file in a directory that exists; it is durable on return."""
-    draft = path.with_name(f"{path.name}.tmp")
-    stage(draft, data, mode)
-    draft.replace(path)
+def write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Replaces a file, in a directory that is made if need be: readers see the old file or the new one.
+
+    It is durable on return. Processes may write the same file at the same time; threads of one process may not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        stage(draft, content.encode() if isinstance(content, str) else content, mode)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 

@@ -10,8 +10,8 @@ from fleet.clusters.declaration import Fleet, declare, member_count
 from fleet.clusters.karmada_objects import karmada_objects
 from fleet.clusters.karmada_startup import start_karmada
 from fleet.clusters.kubernetes import Cluster
-from fleet.files import locked
 from fleet.layout import Layout
+from fleet.lock import locked
 from fleet.processes.limits import inotify_shortage
 from fleet.processes.supervisor import Process, Supervisor
 from fleet.progress import Progress

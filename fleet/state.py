@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from fleet.files import locked, write_atomically
+from files import durable
 from fleet.layout import Layout
+from fleet.lock import locked
 
 Role = Literal["host", "control-plane", "member"]
 """What a cluster is for: running the control plane's pods, being the Karmada API, or running MCP servers."""
@@ -60,5 +61,5 @@ def update_state(layout: Layout, changes: Mapping[str, Any]) -> FleetState:
     """Replace the fields of the state that `changes` names and keep what others have written meanwhile."""
     with locked(layout.root / ".fleet.json.lock", lambda _: None, deadline_seconds=30):
         state = FleetState.model_validate(read_state(layout).model_dump() | dict(changes))
-        write_atomically(layout.state_file, state.model_dump_json(by_alias=True, indent=2) + "\n", mode=0o644)
+        durable.write(layout.state_file, state.model_dump_json(by_alias=True, indent=2) + "\n", mode=0o644)
     return state

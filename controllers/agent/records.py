@@ -71,7 +71,6 @@ class Records:
     def rescue(self, since: str, path: str, data: bytes) -> None:
         """Saves a copy of a file that no revision holds, under `.mcpfed/recovered/`."""
         copy = self._reserved / "recovered" / f"{self._context}-{since.replace(':', '')}" / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
         durable.write(copy, data)
         _log.warning("replaced content of unknown origin, copy saved", context=self._context, copy=str(copy))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from fleet.files import write_atomically
+from files import durable
 
 PORT_RANGE = range(20000, 32000)
 """Below the range from which the kernel takes ports for outgoing connections, so that none of those occupies one."""
@@ -40,7 +40,7 @@ class Addresses:
     def _remembered(self, key: str, choose: Callable[[], int]) -> int:
         if key not in self._chosen:
             self._chosen[key] = choose()
-            write_atomically(self._path, json.dumps(self._chosen, indent=2))
+            durable.write(self._path, json.dumps(self._chosen, indent=2), mode=0o600)
         return self._chosen[key]
 
 

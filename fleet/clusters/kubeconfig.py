@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from files import durable
 from fleet.clusters.pki import KeyPair
-from fleet.files import write_atomically
 
 
 def kubeconfig(cluster: str, server: str, authority: bytes, user: str, certificate: bytes, key: bytes) -> str:
@@ -40,7 +40,7 @@ def write_kubeconfig(path: Path, cluster: str, server: str, authority: KeyPair, 
         client.key.read_bytes(),
     )
     if not path.exists() or path.read_text() != text:
-        write_atomically(path, text)
+        durable.write(path, text, mode=0o600)
 
 
 def _base64(raw: bytes) -> str:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fleet.files import write_atomically
+from files import durable
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 CERTIFICATE_LIFETIME = timedelta(days=365)
@@ -74,8 +74,8 @@ def ensure_signing_key(directory: Path) -> KeyPair:
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        write_atomically(pair.key, _pem(key))
-        write_atomically(pair.certificate, public)
+        durable.write(pair.key, _pem(key), mode=0o600)
+        durable.write(pair.certificate, public, mode=0o600)
     return pair
 
 
@@ -172,5 +172,5 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _write(pair: KeyPair, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
     # The key first: a certificate without its key is not taken for a pair and is made again.
-    write_atomically(pair.key, _pem(key))
-    write_atomically(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    durable.write(pair.key, _pem(key), mode=0o600)
+    durable.write(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), mode=0o600)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from fleet.files import locked
 from fleet.layout import Layout
+from fleet.lock import locked
 from fleet.processes.records import ProcessRecord, last_words, read_records, spawn, write_records
 
 LOOK_SECONDS = 0.5

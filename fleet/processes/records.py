@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, RootModel
 
-from fleet.files import write_atomically
+from files import durable
 from fleet.layout import Layout
 from fleet.state import ProcessEntry, update_state
 
@@ -86,7 +86,7 @@ def read_records(layout: Layout) -> dict[str, ProcessRecord]:
 
 def write_records(layout: Layout, records: Mapping[str, ProcessRecord]) -> None:
     """Replace the records, and the processes in the fleet's state file."""
-    write_atomically(layout.processes_file, ProcessRecords(dict(records)).model_dump_json(indent=2))
+    durable.write(layout.processes_file, ProcessRecords(dict(records)).model_dump_json(indent=2), mode=0o600)
     entries = {name: ProcessEntry(pid=r.pid, log=layout.relative(r.log)) for name, r in records.items()}
     update_state(layout, {"processes": entries})
 

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from fleet.files import locked
 from fleet.layout import Layout
+from fleet.lock import locked
 from fleet.processes.health import condition
 from fleet.processes.supervisor import Supervisor
 from fleet.progress import Progress

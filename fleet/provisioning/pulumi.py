@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from fleet.files import write_atomically
+from files import durable
 from fleet.layout import REPOSITORY, Layout
 from fleet.pulumi_plugins import plugin_path
 from fleet.state import CONTROL_PLANE, HOST, FleetState
@@ -125,7 +125,7 @@ def write_config(layout: Layout, pulumi: Pulumi, state: FleetState) -> None:
     if pulumi.config_file.exists():
         present = yaml.safe_load(pulumi.config_file.read_text()) or {}
     config = {**present.get("config", {}), **stack_config(layout, state)}
-    write_atomically(pulumi.config_file, yaml.safe_dump({**present, "config": config}, sort_keys=False), mode=0o600)
+    durable.write(pulumi.config_file, yaml.safe_dump({**present, "config": config}, sort_keys=False), mode=0o600)
 
 
 def stack_config(layout: Layout, state: FleetState) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def write_shell_environment(layout: Layout, pulumi: Pulumi) -> Path:
     del own["PATH"]
     lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(own.items())]
     lines.append(f'export PATH={shlex.quote(os.pathsep.join(map(str, pulumi.programs)))}:"$PATH"')
-    write_atomically(path, "\n".join(lines) + "\n", mode=0o600)
+    durable.write(path, "\n".join(lines) + "\n", mode=0o600)
     return path
 
 
@@ -177,5 +177,5 @@ def _environment(root: Path, programs: tuple[Path, ...]) -> dict[str, str]:
 
 def _passphrase(path: Path) -> str:
     if not path.exists():
-        write_atomically(path, secrets.token_urlsafe(24), mode=0o600)
+        durable.write(path, secrets.token_urlsafe(24), mode=0o600)
     return path.read_text()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fleet.files import locked
+from fleet.lock import locked
 from fleet.progress import Lines, Progress
 from fleet.toolchain import golang
 

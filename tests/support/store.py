@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fleet.clusters import programs
 from fleet.clusters.declaration import declare, member_count
-from fleet.files import locked
+from fleet.lock import locked
 from fleet.processes.supervisor import Supervisor
 from fleet.toolchain.tools import STORE_TOOLS, ensure_tools
 from tests.support.federation import until

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fleet.files import locked
 from fleet.layout import Layout
+from fleet.lock import locked
 from fleet.processes.health import always_ready
 from fleet.processes.keeper import Keeper
 from fleet.processes.records import ProcessRecord, read_records

@@ -1,29 +1,11 @@
-"""Files that several programs share: written whole or not at all, and locked by one program at a time."""
+"""A lock between programs of one fleet: held by one process at a time, free again when that ends."""
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-
-
-def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Replace the file at `path` by `content`; a reader sees the old file or the new one, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    raw = content.encode() if isinstance(content, str) else content
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
