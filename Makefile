@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# What contexts are made of is nobody's prose.
+PROSE = $(shell git ls-files '*.md' ':!examples')
 
 .PHONY: up down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e test-faults check format generate requirements images bench-latency
 
@@ -46,6 +48,7 @@ test-faults: $(STAMP) sandbox ## processes killed, networks cut, disks full, und
 check: $(STAMP) ## format, lint, types, import direction, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mdformat --check $(PROSE)
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python -m api build/crds && diff -r build/crds crds || { echo "crds/ is out of date: run 'make generate'"; exit 1; }
@@ -53,6 +56,7 @@ check: $(STAMP) ## format, lint, types, import direction, generated files
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mdformat $(PROSE)
 
 generate: $(STAMP) ## crds/ from api/
 	$(BIN)/python -m api crds
