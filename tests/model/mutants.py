@@ -37,6 +37,8 @@ class Mutant:
     killed_by: Invariant
     """An invariant that is then violated."""
     patches: Callable[[], list[Patch]]
+    first_seed: int = 1
+    """Of the runs in which it is found out: other than 1 where it takes a rare one."""
 
     @contextmanager
     def applied(self) -> Generator[None]:
@@ -269,6 +271,10 @@ def _old_declaration() -> list[Patch]:
     return [patch("core.hub.declare.declare", declared), patch("core.hub.advance.declare", declared)]
 
 
+def _recover_while_behind() -> list[Patch]:
+    return [patch("tests.model.world.World._is_recovery_behind", _always(False))]
+
+
 def _plan_without_kept() -> list[Patch]:
     def planned(journal: Journal, revision: Desired, present: Present) -> Plan | Refusal | None:
         found = original(journal, revision, present)
@@ -304,5 +310,8 @@ MUTANTS: dict[str, Mutant] = {
     "forget-gone-sites": Mutant("sites no longer named are accounted for", Invariant.I1_ORDER, _forget_gone_sites),
     "old-is-decided": Mutant("only what was taken in is decided", Invariant.I2_NO_LOSS, _old_is_decided),
     "operator-clears": Mutant("an unseen conflict outlives a decision", Invariant.I2_NO_LOSS, _operator_clears),
+    "recover-while-behind": Mutant(
+        "a recovery is decided on what is stored", Invariant.I1_ORDER, _recover_while_behind, first_seed=7_720_050_800
+    ),
     "old-declaration": Mutant("a declaration is taken in once", Invariant.I11_NO_PHANTOM, _old_declaration),
 }

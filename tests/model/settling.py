@@ -77,10 +77,11 @@ def _check_nothing_lost(world: World) -> None:
     # A site's later change may have come instead of an earlier one: both are decided.
     decided = oracle.decided() | heads | {oracle.by_dot[dot] for dot in oracle.promised}
     decided -= oracle.merged - heads
-    # What a merged content was made of is safe with it. What a recorded loser's writer had seen was replaced by it,
-    # also if the loser came back from an inventory instead of as a proposal.
-    recorded = {oracle.by_dot[name_of(each.lost.dot)] for revision in world.store.log for each in revision.conflicts}
-    kept = decided | (oracle.merged & oracle.losers) | recorded
+    # What a merged content was made of is safe with it. What came back from a lost branch was decided there: what its
+    # writers had seen was replaced, even if the record of their own loss is gone with the branch.
+    vector = head.version_vector if head else {}
+    accounted = {event for (site, hlc), event in oracle.by_dot.items() if hlc <= vector.get(site, "")}
+    kept = decided | (oracle.merged & oracle.losers) | accounted
     replaced = set[int]().union(*(oracle.events[event].past for event in kept))
     safe = heads | replaced | oracle.losers | oracle.forgotten
     for event in sorted(decided):

@@ -12,7 +12,7 @@ from core.site.journal import Journal
 from core.site.plan import Desired
 from core.values import clock
 from core.values.chain import chain_digest
-from core.values.version_vector import includes
+from core.values.version_vector import covers, includes
 from tests.model.oracle import Oracle, name_of
 from tests.model.parts import Pod, Setup, Store
 from tests.model.violation import Invariant, require
@@ -76,7 +76,7 @@ class Witness:
         for change in taken.values():
             oracle.take_in(change.dot)
         vector = revision.version_vector
-        oracle.accounted |= {dot for dot in oracle.promised if dot[1] <= vector.get(dot[0], "")}
+        oracle.accounted |= {name for name in oracle.promised if covers(vector, Dot(site=name[0], hlc=name[1]))}
         known = [item.dot for item in head.items] if head else []
         self._note_equals([*known, *handed_over], taken.values(), held)
         self._note_losers(head, revision)

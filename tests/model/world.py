@@ -98,7 +98,7 @@ class World(Members):
             revision = self._advance(observed, history, merger)
             if revision is None:
                 return
-            if self.is_taken(revision.version):
+            if self.is_taken(revision.version) or self._is_recovery_behind(controller, history, revision):
                 self.follow(controller)
                 continue
             committed = self._create(controller, observed, history, merger, revision)
@@ -110,6 +110,13 @@ class World(Members):
                 controller.memory = Memory(merger.incarnation, revision)
                 self._check_exactly_once(controller, observed, merger)
 
+    def _is_recovery_behind(
+        self, controller: Controller, history: list[ContextRevisionSpec], revision: ContextRevisionSpec
+    ) -> bool:
+        """Whether a revision that skips numbers, which no name protects, was decided on a cache that is behind."""
+        follows = revision.epoch == (history[-1].epoch if history else 0)
+        return not follows and controller.revisions != self.store.revisions
+
     def follow(self, controller: Controller) -> None:
         """The cache comes to what is stored, before anything is made of it."""
         self._observe_revisions(controller)
@@ -119,6 +126,7 @@ class World(Members):
         if not self.backups:
             return
         backup, store = self.backups[index % len(self.backups)], self.store
+        seen = [self._sites_seen(controller) for controller in self.controllers]
         del store.log[backup.revisions :], store.templates[backup.templates :]
         del store.declarations[backup.declarations :], self.declared_tags[backup.declarations :]
         del self.backups[index % len(self.backups) + 1 :]
@@ -126,8 +134,9 @@ class World(Members):
             del history[backup.replicas.get(cluster, 0) :]
         store.revisions = {each.version: each for each in store.log if each.version in backup.retained}
         store.operators = {site: state for site, state in store.operators.items() if site in backup.operators}
-        for controller in self.controllers:
+        for controller, before in zip(self.controllers, seen, strict=True):
             self._list_all(controller)
+            controller.told_of |= dict.fromkeys(before - self._sites_seen(controller), self.now)
         self.oracle.forget(backup.processed, backup.accounted)
         self.restored = True
 
@@ -136,6 +145,10 @@ class World(Members):
         controller.replicas = {cluster: len(history) for cluster, history in self.store.replicas.items()}
         controller.declared = len(self.store.declarations)
         controller.operators = frozenset(self.store.operators)
+
+    def _sites_seen(self, controller: Controller) -> set[str]:
+        seen = [(cluster, count) for cluster, count in controller.replicas.items() if count > 0]
+        return {site.site for cluster, count in seen for site in self.store.replicas[cluster][count - 1].sites}
 
     def _back_up(self) -> None:
         store, oracle = self.store, self.oracle
