@@ -55,10 +55,8 @@ def cluster_state(member: MemberView, version: int) -> ClusterState:
 def _failure(member: MemberView) -> tuple[str, str] | None:
     """Reason and message of what a person must mend; None if there is nothing."""
     if not member.registered:
-        missing = (
-            f"no Cluster {member.cluster!r} is registered with Karmada: register it or take it out of spec.clusters"
-        )
-        return c.REASON_CLUSTER_NOT_FOUND, missing
+        missing = f"no Cluster {member.cluster!r} is registered with Karmada"
+        return c.REASON_CLUSTER_NOT_FOUND, f"{missing}: register it or take it out of spec.clusters"
     if member.replica is None:
         error = member.propagation_error
         return (c.REASON_PROPAGATION_FAILED, error[:MESSAGE_LIMIT]) if error else None

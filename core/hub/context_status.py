@@ -136,7 +136,7 @@ def _verdicts(
 def _summary(
     context: FederatedContext, states: Sequence[ClusterState], problem: SpecProblem | None, phase: Phase, progress: str
 ) -> tuple[str, str]:
-    """Reason and message of the whole: the first of these that holds, from what stops everything to a matter of time."""
+    """Reason and message of the whole: the first that holds, from what stops everything to what is a matter of time."""
     failed = next((state for state in states if state.state == "failed"), None)
     if problem:
         return problem.reason, problem.message[:MESSAGE_LIMIT]

@@ -76,10 +76,8 @@ def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool,
     if wrong := problems(context, server_exists):
         return Verdict(False, wrong[0].reason, wrong[0].message)
     if not sites:
-        server = context.spec.mcp_server_name
-        return Verdict(
-            False, REASON_NO_REPLICA, f"no pod of {server!r} has reported: see its pods and their agent's log"
-        )
+        silent = f"no pod of {context.spec.mcp_server_name!r} has reported: see its pods and their agent's log"
+        return Verdict(False, REASON_NO_REPLICA, silent)
     if refusal:
         return Verdict(False, refusal.reason, refusal.message)
     if reported := sorted((site.pod, problem.message, problem.reason) for site in sites for problem in site.problems):
@@ -93,11 +91,10 @@ def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool,
 
 
 def _stale(control_plane_silent: bool) -> Verdict:
-    if not control_plane_silent:
-        return Verdict(False, REASON_REACHABLE, "the control plane answers")
-    return Verdict(
-        True, REASON_STALE, "the control plane does not answer: local changes are kept and sent when it does"
-    )
+    if control_plane_silent:
+        kept = "local changes are kept and sent when it does"
+        return Verdict(True, REASON_STALE, f"the control plane does not answer: {kept}")
+    return Verdict(False, REASON_REACHABLE, "the control plane answers")
 
 
 def _has_applied(site: SiteState, spec: MCPContextSpec) -> bool:
