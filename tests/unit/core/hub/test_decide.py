@@ -71,8 +71,8 @@ def test_contents_merge_if_the_policy_says_so_and_the_result_can_be_served(polic
         ItemContent(definition={"description": text, "inputSchema": schema}, text=module)
         for text, module in (("old", "old"), ("new", "old"), ("old", "new"))
     )
-    items = [RevisionItem(name="a", content=side, dot=dot(f"{side.text}/p#1", 1)) for side in (held, revised)]
-    merged = decide_concurrent(*items, base, under(policy), NOW).merged
+    first, second = (RevisionItem(name="a", content=side, dot=dot(f"{side.text}/p#1", 1)) for side in (held, revised))
+    merged = decide_concurrent(first, second, base, under(policy), NOW).merged
     both = held.model_copy(update={"text": "new"})
     assert merged == (both if policy is Policy.THREE_WAY_MERGE and schema == {"type": "object"} else None)
 
