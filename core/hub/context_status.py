@@ -1,4 +1,4 @@
-"""FederatedContext.status from what is observed: revisions, replicas, clusters. Bounded at any fleet size."""
+"""Context status: FederatedContext.status, from revisions and clusters as observed. Bounded at any fleet size."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
