@@ -29,7 +29,7 @@ PROPAGATED: Final = "Propagated"
 CONFLICTED: Final = "Conflicted"
 """True: conflicts wait for a decision."""
 STALE: Final = "Stale"
-"""True: a placed cluster has not reported for a while."""
+"""True: a placed cluster has not been heard of for a while."""
 HALTED: Final = "Halted"
 """True: a site stopped publishing because its change would do great harm."""
 
