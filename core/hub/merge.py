@@ -31,7 +31,7 @@ class Merger:
     """Never used again once the store may have lost what this one wrote."""
     now_millis: int
     recently_seen: frozenset[str] = frozenset()
-    """Sites that some replica named lately, though none may name them just now."""
+    """Sites that some replica named recently, even if none names them now."""
 
     @property
     def site(self) -> str:

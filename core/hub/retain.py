@@ -1,7 +1,6 @@
 """retain: which revisions of a context are kept, and for how long.
 
-The limits are `spec.history` of the FederatedContext; `HistoryLimits` in `api.federated_context` has the defaults:
-20 revisions, of any age.
+The limits are `spec.history` of the FederatedContext; `api.federated_context.HistoryLimits` has their defaults.
 """
 
 from collections.abc import Iterable, Sequence
