@@ -92,10 +92,8 @@ class Outcome(StrEnum):
 
     ACCEPTED = "Accepted"
     MERGED = "Merged"
-    SUPERSEDED = "Superseded"
     CONFLICT = "Conflict"
     REJECTED = "Rejected"
-    AWAITING_APPROVAL = "AwaitingApproval"
 
 
 class ItemOutcome(Extensible):

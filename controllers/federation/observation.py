@@ -20,7 +20,7 @@ from api.names import (
     revision_name,
 )
 from controllers.federation.revision_log import RevisionLog
-from core.hub.context_status import MemberView
+from core.hub.cluster_state import MemberView
 from core.hub.decide import kind_of
 from kube.client import Api
 from kube.kinds import (

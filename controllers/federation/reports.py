@@ -10,7 +10,8 @@ from api.context_revision import ContextRevisionSpec
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.observation import ControlPlane
 from controllers.federation.observed import Observed, gather
-from core.hub.context_status import MemberView, SpecProblem, context_status
+from core.hub.cluster_state import MemberView
+from core.hub.context_status import SpecProblem, context_status
 from core.hub.outcomes import outcomes
 from core.hub.recover import may_be_merged
 from core.hub.retain import expired

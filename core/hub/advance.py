@@ -28,14 +28,14 @@ def advance(
 
 
 def held_back(history: Revisions, replica: ContextReplicaSpec) -> tuple[str, ...]:
-    """Items whose changes stay undecided although the head has been advanced: they do not fit into the payload."""
+    """Items of a member whose changes are still undecided after `advance`: they do not fit into the payload."""
     vector = history[-1].version_vector if history else {}
     changes = [change for site in replica.sites if may_be_merged(history, site) for change in site.changes]
     return tuple(sorted({change.item for change in changes if not version_vector.includes(vector, change.dot)}))
 
 
 def undeclared(context: FederatedContext, history: Revisions, merger: Merger) -> tuple[str, ...]:
-    """Declared items that the head has not taken in although it has been advanced: they do not fit into the payload."""
+    """Declared items that the head has still not taken in after `advance`: they do not fit into the payload."""
     head = history[-1] if history else None
     changes = declare(head, context.spec.context_payload, context.metadata.generation, merger).changes
     return tuple(change.item for change in changes)
@@ -44,7 +44,7 @@ def undeclared(context: FederatedContext, history: Revisions, merger: Merger) ->
 def _recovered(
     context: FederatedContext, sites: Sequence[SiteState], history: Revisions, merger: Merger
 ) -> ContextRevisionSpec | None:
-    """Takes back what a member still holds and the store has lost."""
+    """The revision that takes back what a member still holds and the store has lost."""
     head = history[-1] if history else None
     for site in sites:
         if site.inventory is None or is_retained(history, site.base_digest):
@@ -61,9 +61,9 @@ def _recovered(
 def _merged(
     context: FederatedContext, sites: Sequence[SiteState], history: Revisions, merger: Merger
 ) -> ContextRevisionSpec | None:
-    """Merges the declaration's changes and the sites'.
+    """The revision with the declaration's changes and the sites'.
 
-    Changes that stand on a revision which this store should know and does not wait for their site's inventory.
+    Changes that stand on a revision which the store should have and lacks are left for their site's inventory.
     """
     head = history[-1] if history else None
     declaration = declare(head, context.spec.context_payload, context.metadata.generation, merger)
@@ -78,7 +78,7 @@ def _merged(
 
 
 def _compacted(state: Merge, sites: Sequence[SiteState], merger: Merger) -> Merge:
-    """Without what a revision need not carry on for ever."""
+    """The state without what a revision need not carry for ever."""
     now, known = merger.now_millis, merger.recently_seen.union(site.site for site in sites)
     vector = compact.without_gone_sites(state.vector, known, now)
     return replace(state, vector=vector, items=compact.without_old_tombstones(state.items, now))

@@ -9,8 +9,8 @@ from core.values import clock
 from core.values.version_vector import RETIRED
 
 KEPT_FOR: Final = timedelta(days=7)
-"""How long they are carried at least. A control plane that is restored from a backup no older than this still tells the
-changes that it lacks from those that it had."""
+"""How long they are carried at least. A control plane that is restored from a backup no older than this can still
+distinguish the changes that it lacks from those that it had."""
 TOMBSTONES_LIMIT: Final = 500
 """So many deleted items are carried; of more, the latest."""
 
@@ -18,18 +18,17 @@ _KEPT_FOR_MILLIS = KEPT_FOR // timedelta(milliseconds=1)
 
 
 def without_gone_sites(vector: dict[str, str], sites: Iterable[str], now_millis: int) -> dict[str, str]:
-    """The version vector without the sites that made no change for long and of which nobody speaks any more.
+    """The version vector without the sites that made no change for long and that nobody names any more.
 
-    One entry stands for all of them. A site that is spoken of has its own for as long as it may propose again what was
-    decided.
+    One entry stands for all of them. A site that is named keeps its own: it may still propose again what was decided.
 
     Args:
         vector: a version vector.
-        sites: those that replicas tell of, or that were heard of lately.
+        sites: those that replicas name, or that were seen recently.
         now_millis: the wall clock.
     """
-    spoken_of, horizon = frozenset(sites), _horizon(now_millis)
-    gone = {site: hlc for site, hlc in vector.items() if hlc < horizon and site not in spoken_of}
+    named, horizon = frozenset(sites), _horizon(now_millis)
+    gone = {site: hlc for site, hlc in vector.items() if hlc < horizon and site not in named}
     if not gone.keys() - {RETIRED}:
         return vector
     return {RETIRED: max(gone.values()), **{site: hlc for site, hlc in vector.items() if site not in gone}}
@@ -38,8 +37,8 @@ def without_gone_sites(vector: dict[str, str], sites: Iterable[str], now_millis:
 def without_old_tombstones(items: dict[str, RevisionItem], now_millis: int) -> dict[str, RevisionItem]:
     """The items without what was deleted long ago.
 
-    A tombstone tells a site that begins with files of unknown origin that an item is older than its deletion. Whoever
-    holds the item as some revision had it needs none.
+    From a tombstone, a site that begins with files of unknown origin learns that an item is older than its deletion.
+    Whoever holds the item as some revision had it needs none.
     """
     horizon = _horizon(now_millis)
     tombstones = sorted((item for item in items.values() if item.deleted), key=lambda item: item.dot.order)

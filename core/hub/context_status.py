@@ -1,12 +1,11 @@
-"""FederatedContext.status from what is observed: revisions, replicas, clusters. Bounded at any fleet size."""
+"""Context status: FederatedContext.status, from revisions and clusters as observed. Bounded at any fleet size."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from api import condition as c
-from api.condition import Condition
-from api.context_replica import ContextReplicaSpec, Problem, SiteState
 from api.context_revision import ContextRevisionSpec
 from api.federated_context import (
     ClusterCounts,
@@ -16,36 +15,13 @@ from api.federated_context import (
     FederatedContextStatus,
     Phase,
 )
-from api.names import DECLARED_SITE, INLINE_LIMIT_BYTES
+from api.names import DECLARED_SITE
+from core.hub.cluster_state import MESSAGE_LIMIT, ClusterState, MemberView, cluster_state
 from core.hub.decide import kind_of
+from core.values.conditions import Verdict, conditions
 
-EXCEPTION_LIMIT = 20
-MESSAGE_LIMIT = 1024
-
-
-@dataclass(frozen=True)
-class MemberView:
-    """What is known of one placed cluster."""
-
-    cluster: str
-    registered: bool = True
-    prepared: bool = True
-    stale: bool = False
-    replica: ContextReplicaSpec | None = None
-    propagation_error: str = ""
-    held_back: tuple[str, ...] = ()
-    """Items whose changes do not fit into the payload."""
-
-
-@dataclass(frozen=True)
-class ClusterState:
-    """One cluster's part of the summary."""
-
-    cluster: str
-    state: Literal["applied", "pending", "failed"]
-    stale: bool = False
-    reason: str = ""
-    message: str = ""
+EXCEPTION_LIMIT: Final = 20
+"""Clusters that are listed; of more, the failed ones first."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +50,9 @@ def context_status(
     """
     head = history[-1] if history else None
     states = [cluster_state(member, head.version if head else 0) for member in members]
-    counts = ClusterCounts(
-        total=len(states),
-        applied=sum(s.state == "applied" for s in states),
-        pending=sum(s.state == "pending" for s in states),
-        failed=sum(s.state == "failed" for s in states),
-        stale=sum(s.stale for s in states),
-    )
-    opened = sum(record.open for record in head.conflicts) if head else 0
-    recorded = {
-        (record.item, record.lost.dot) for revision in history for record in revision.conflicts if not record.merged
-    }
+    counts, conflicts = _counts(states), _conflicts(history)
     phase = _phase(counts, problem, head)
+    verdicts = _verdicts(context, states, counts, conflicts.open, problem, phase)
     return FederatedContextStatus(
         observed_generation=context.metadata.generation,
         phase=phase,
@@ -97,52 +64,26 @@ def context_status(
         clusters=counts,
         applied=f"{counts.applied}/{counts.total}",
         exceptions=_exceptions(context.status.exceptions, states, now),
-        conflicts=ConflictCounts(open=opened, recorded=len(recorded)),
-        conditions=_conditions(context, states, counts, opened, problem, phase, now),
+        conflicts=conflicts,
+        conditions=conditions(context.status.conditions, verdicts, context.metadata.generation, now),
     )
 
 
-def cluster_state(member: MemberView, version: int) -> ClusterState:
-    """Whether a cluster serves revision `version` at all its pods, and if not, why."""
-    name = member.cluster
-    if not member.registered:
-        known = f"no Cluster {name!r} is registered with Karmada: register it or take it out of spec.clusters"
-        return ClusterState(name, "failed", False, c.REASON_CLUSTER_NOT_FOUND, known)
-    if member.replica is None:
-        reason = c.REASON_NO_REPLICA if member.prepared else c.REASON_CLUSTER_NOT_READY
-        waiting = "nothing has reported this context yet" if member.prepared else "the member is still being prepared"
-        if member.propagation_error:
-            return ClusterState(
-                name, "failed", member.stale, c.REASON_PROPAGATION_FAILED, member.propagation_error[:MESSAGE_LIMIT]
-            )
-        return ClusterState(name, "pending", member.stale, reason, waiting)
-    trouble = _problem(member.replica)
-    if trouble:
-        return ClusterState(name, "failed", member.stale, trouble.reason, trouble.message[:MESSAGE_LIMIT])
-    if member.held_back:
-        items = ", ".join(member.held_back[:5])
-        full = (
-            f"changes of {items} would make the payload larger than {INLINE_LIMIT_BYTES} bytes: shorten or delete items"
-        )
-        return ClusterState(name, "failed", member.stale, c.REASON_PAYLOAD_TOO_LARGE, full)
-    sites = _live(member.replica.sites)
-    if sites and all(site.applied_version >= version for site in sites):
-        silent = "applied, but not heard of for a while" if member.stale else ""
-        return ClusterState(name, "applied", member.stale, c.REASON_STALE if silent else "", silent)
-    if member.stale:
-        return ClusterState(name, "pending", True, c.REASON_STALE, "not heard of for a while; it catches up on return")
-    if not sites:
-        return ClusterState(name, "pending", False, c.REASON_NO_REPLICA, "no pod of the MCP server is ready")
-    return ClusterState(name, "pending")
+def _counts(states: Sequence[ClusterState]) -> ClusterCounts:
+    found = Counter(state.state for state in states)
+    return ClusterCounts(
+        total=len(states),
+        applied=found["applied"],
+        pending=found["pending"],
+        failed=found["failed"],
+        stale=sum(state.stale for state in states),
+    )
 
 
-def _live(sites: Sequence[SiteState]) -> list[SiteState]:
-    """Sites of pods that still run; the others wait only for a decision on their last changes."""
-    return [site for site in sites if site.pod]
-
-
-def _problem(replica: ContextReplicaSpec) -> Problem | None:
-    return next(iter([*replica.problems, *(problem for site in replica.sites for problem in site.problems)]), None)
+def _conflicts(history: Sequence[ContextRevisionSpec]) -> ConflictCounts:
+    records = [record for revision in history for record in revision.conflicts if not record.merged]
+    opened = sum(record.open for record in history[-1].conflicts) if history else 0
+    return ConflictCounts(open=opened, recorded=len({(record.item, record.lost.dot) for record in records}))
 
 
 def _phase(counts: ClusterCounts, problem: SpecProblem | None, head: ContextRevisionSpec | None) -> Phase:
@@ -169,54 +110,40 @@ def _exceptions(before: Sequence[ClusterException], states: Sequence[ClusterStat
     ]
 
 
-def _conditions(
+def _verdicts(
     context: FederatedContext,
     states: Sequence[ClusterState],
     counts: ClusterCounts,
     opened: int,
     problem: SpecProblem | None,
     phase: Phase,
-    now: str,
-) -> list[Condition]:
-    failed = next((s for s in states if s.state == "failed"), None)
-    halted = next((s for s in states if s.reason == c.HALTED), None)
+) -> dict[str, Verdict]:
     progress = f"{counts.applied} of {counts.total} clusters serve the head"
+    reason, message = _summary(context, states, problem, phase, progress)
+    halted = next((state.message for state in states if state.reason == c.HALTED), None)
+    applied, stale = phase is Phase.APPLIED, counts.stale > 0
+    return {
+        c.READY: Verdict(applied, reason, message),
+        c.RECONCILING: Verdict(phase is Phase.PENDING, reason, message),
+        c.STALLED: Verdict(problem is not None, reason, message if problem else "nothing waits for a person"),
+        c.PROPAGATED: Verdict(applied, reason, progress),
+        c.CONFLICTED: Verdict(opened > 0, "OpenConflicts" if opened else "NoOpenConflict", f"{opened} open"),
+        c.STALE: Verdict(stale, c.REASON_STALE if stale else "AllReporting", f"{counts.stale} clusters"),
+        c.HALTED: Verdict(halted is not None, "Publishing" if halted is None else c.HALTED, halted or ""),
+    }
+
+
+def _summary(
+    context: FederatedContext, states: Sequence[ClusterState], problem: SpecProblem | None, phase: Phase, progress: str
+) -> tuple[str, str]:
+    """Reason and message of the whole: the first that holds, from what stops everything to what is a matter of time."""
+    failed = next((state for state in states if state.state == "failed"), None)
     if problem:
-        reason, message = problem.reason, problem.message
-    elif context.spec.suspended:
-        reason, message = c.REASON_SUSPENDED, "spec.suspended is true"
-    elif failed:
-        reason, message = failed.reason, f"cluster {failed.cluster}: {failed.message}"
-    elif not counts.total:
-        reason, message = c.REASON_NO_CLUSTER, "no registered cluster is selected"
-    else:
-        reason = c.REASON_APPLIED if phase is Phase.APPLIED else c.REASON_PROGRESSING
-        message = progress
-    applied = phase is Phase.APPLIED
-    wanted = [
-        (c.READY, applied, reason, message),
-        (c.RECONCILING, phase is Phase.PENDING, reason, message),
-        (c.STALLED, problem is not None, reason, message if problem else "nothing waits for a person"),
-        (c.PROPAGATED, applied, reason, progress),
-        (c.CONFLICTED, opened > 0, "OpenConflicts" if opened else "NoOpenConflict", f"{opened} open"),
-        (c.STALE, counts.stale > 0, c.REASON_STALE if counts.stale else "AllReporting", f"{counts.stale} clusters"),
-        (c.HALTED, halted is not None, c.HALTED if halted else "Publishing", halted.message if halted else ""),
-    ]
-    before = {condition.type: condition for condition in context.status.conditions}
-    return [_condition(before.get(kind), kind, state, reason, message, context.metadata.generation, now)
-            for kind, state, reason, message in wanted]  # fmt: skip
-
-
-def _condition(
-    before: Condition | None, kind: str, state: bool, reason: str, message: str, generation: int, now: str
-) -> Condition:
-    status: Literal["True", "False"] = "True" if state else "False"
-    kept = before is not None and before.status == status
-    return Condition(
-        type=kind,
-        status=status,
-        reason=reason,
-        message=message[:MESSAGE_LIMIT],
-        last_transition_time=before.last_transition_time if before and kept else now,
-        observed_generation=generation,
-    )
+        return problem.reason, problem.message[:MESSAGE_LIMIT]
+    if context.spec.suspended:
+        return c.REASON_SUSPENDED, "spec.suspended is true"
+    if failed:
+        return failed.reason, f"cluster {failed.cluster}: {failed.message}"[:MESSAGE_LIMIT]
+    if not states:
+        return c.REASON_NO_CLUSTER, "no registered cluster is selected"
+    return (c.REASON_APPLIED if phase is Phase.APPLIED else c.REASON_PROGRESSING), progress

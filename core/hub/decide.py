@@ -1,15 +1,77 @@
-"""Which rule decides for an item, and what it decides: its conflict policy and its direction."""
+"""decide: which of two changes of an item wins.
+
+A change that its item's direction refuses never does. A change whose writer had seen the other one replaces it: it is
+a fast-forward. Of two that were made concurrently, both are kept where the policy is ThreeWayMerge and their contents
+merge; else a modification wins against a deletion; else the policy chooses.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
+from api.context_revision import RevisionItem
 from api.dot import Dot
 from api.federated_context import ConflictPolicyName, ConflictRule, Direction, FederatedContextSpec
+from api.item import ItemContent
 from api.names import DECLARED_SITE, OPERATOR_SITE
-from core.values import clock
+from core.merging.three_way import three_way
+from core.values import clock, item_rules
 
-MAX_SKEW_MILLIS = 500
+MAX_SKEW_MILLIS: Final = 500
 """A clock that is further ahead than this gains nothing from it."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of the head's item and a concurrent change of it."""
+
+    policy: ConflictPolicyName
+    """The item's."""
+    merged: ItemContent | None = None
+    """A content with both changes; None: one of them wins."""
+    is_replaced: bool = False
+    """Whether it is the change that wins, rather than the head's item."""
+
+
+def is_fast_forward(held: RevisionItem, revised: RevisionItem, base_dot: Dot | None) -> bool:
+    """Whether a change replaces the head's item because its writer had seen that, or had written it."""
+    return held.dot == base_dot or held.dot.site == revised.dot.site
+
+
+def decide_concurrent(
+    held: RevisionItem, revised: RevisionItem, base: ItemContent | None, spec: FederatedContextSpec, now_millis: int
+) -> Decision:
+    """Decides between the head's item and a change whose writer had not seen it.
+
+    Args:
+        held: the head's item.
+        revised: the item as the change wants it.
+        base: the content that both stand on; None if that is not known.
+        spec: policies and directions.
+        now_millis: the wall clock.
+    """
+    policy = policy_for(spec, held.name)
+    if policy is ConflictPolicyName.THREE_WAY_MERGE:
+        merged = _merged(held, revised, base, spec)
+        if merged is not None:
+            return Decision(policy, merged=merged)
+    if held.deleted != revised.deleted:
+        return Decision(policy, is_replaced=bool(held.deleted))
+    priority = spec.conflict_policy.priority
+    wins = prevails(policy, revised.dot, held.dot, now_millis=now_millis, priority=priority)
+    return Decision(policy, is_replaced=wins)
+
+
+def _merged(
+    held: RevisionItem, revised: RevisionItem, base: ItemContent | None, spec: FederatedContextSpec
+) -> ItemContent | None:
+    """A content with both changes; None if there is none that can be served."""
+    if held.content is None or revised.content is None:
+        return None
+    content = three_way(base, held.content, revised.content, held.name)
+    sound = content is not None and not item_rules.check(spec.context_type, held.name, content)
+    return content if sound else None
 
 
 def policy_for(spec: FederatedContextSpec, item: str) -> ConflictPolicyName:

@@ -23,7 +23,7 @@ class Declaration:
 def declare(head: ContextRevisionSpec | None, payload: ContextPayload, generation: int, merger: Merger) -> Declaration:
     """Compares the declared payload with the declaration that the head has taken in.
 
-    An item that members changed but the program did not is not touched: only what the program changed is a change.
+    Only what the program has changed is a change: an item that only members changed stays as it is.
     """
     # A controller whose cache is behind must not declare an old generation again.
     if head is not None and head.declared.generation >= generation:

@@ -1,4 +1,4 @@
-"""What the control plane holds for each member: its namespace, its rights there, its credential's way down."""
+"""Membership: what the control plane holds for each member: namespace, rights there, and its credential's way down."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ SERVICE_ACCOUNT = "mcpfed-member"
 """ServiceAccount in the member's namespace on the control plane."""
 
 IDENTITY_POLICY = "mcpfed-identity"
-"""ClusterOverridePolicy that tells each member's pods the member's name."""
+"""ClusterOverridePolicy that writes the member's name into its pods."""
 
 EXPIRY_ANNOTATION = "mcpfed.io/renew-after"
 """On a credential Secret: when the token is to be renewed (RFC 3339)."""
@@ -111,7 +111,7 @@ def credential_policy(cluster: str) -> Object:
 
 
 def identity_policy(clusters: Iterable[str], owner: Object) -> Object:
-    """Writes each member's name into the pods that ask for it."""
+    """Writes each member's name into the pods with the label that asks for it."""
     path = "/spec/template/metadata/annotations/" + CLUSTER_ANNOTATION.replace("/", "~1")
     return {
         "apiVersion": "policy.karmada.io/v1alpha1",
@@ -138,7 +138,7 @@ def identity_policy(clusters: Iterable[str], owner: Object) -> Object:
 
 
 def serves_contexts(cluster: Mapping[str, Any]) -> bool:
-    """Whether a Cluster object says that the member has our CRDs."""
+    """Whether the member has our CRDs, by its Cluster object."""
     enabled = cluster.get("status", {}).get("apiEnablements", [])
     kinds = {
         resource["kind"]

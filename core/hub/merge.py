@@ -1,13 +1,13 @@
 """merge: the changes of all sites into the head, item by item; nothing is dropped silently.
 
-A change is a fast-forward when its writer saw the head's item (base dot) or wrote it itself. Otherwise two writers did
-not see each other, and the item's conflict policy decides; the loser goes into the revision, where it can be restored.
-A change that the head's version vector already includes does nothing, so re-delivery, duplication and reordering of
-proposals are harmless.
+What wins is decided in `core.hub.decide`; what loses goes into the revision, where it can be restored. A change that
+the head's version vector already includes does nothing, so re-delivery, duplication and reordering of proposals are
+harmless.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from api.context_replica import Change
 from api.context_revision import Cause, ConflictRecord, ContextRevisionSpec, Loser, RevisionItem
@@ -15,12 +15,12 @@ from api.dot import Dot
 from api.federated_context import ConflictPolicyName, FederatedContextSpec
 from api.item import ItemContent
 from api.names import MERGE_SITE, OPERATOR_SITE
-from core.hub.decide import direction_for, is_refused, kind_of, policy_for, prevails
-from core.merging.three_way import three_way
-from core.values import canonical, clock, item_rules, version_vector
+from core.hub.decide import decide_concurrent, direction_for, is_fast_forward, is_refused, kind_of
+from core.values import canonical, clock, version_vector
 from core.values.canonical import content_digest
 
-MERGED_FROM_LIMIT = 64
+MERGED_FROM_LIMIT: Final = 64
+"""Changes that are named as the origin of a merged item; of more, the latest."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Merger:
     """Never used again once the store may have lost what this one wrote."""
     now_millis: int
     recently_seen: frozenset[str] = frozenset()
-    """Sites that it has heard of lately, though no replica may tell of them just now."""
+    """Sites that some replica named recently, even if none names them now."""
 
     @property
     def site(self) -> str:
@@ -101,18 +101,19 @@ def _decide(
     spec: FederatedContextSpec,
     merger: Merger,
 ) -> None:
+    """Takes in one change that is new."""
     held, revised = state.items.get(change.item), revised_item(change)
     if refused(state, revised, change.base_dot, spec):
         return
     if kind_of(change.dot.site) == OPERATOR_SITE:
         state.conflicts = [_closed(found) if found.item == change.item else found for found in state.conflicts]
-    if held is None or held.dot == change.base_dot or held.dot.site == change.dot.site:
+    if held is None or is_fast_forward(held, revised, change.base_dot):
         state.items[change.item] = revised
     elif held.digest == revised.digest:
         state.items[change.item] = revised if change.dot.order > held.dot.order else held
     else:
         base = _common_ancestor(history, held, change)
-        decide_concurrent(state, held, revised, base, change.base_dot, spec, merger)
+        settle_concurrent(state, held, revised, base, change.base_dot, spec, merger)
 
 
 def refused(state: Merge, revised: RevisionItem, base_dot: Dot | None, spec: FederatedContextSpec) -> bool:
@@ -125,7 +126,7 @@ def refused(state: Merge, revised: RevisionItem, base_dot: Dot | None, spec: Fed
     return True
 
 
-def decide_concurrent(
+def settle_concurrent(
     state: Merge,
     held: RevisionItem,
     revised: RevisionItem,
@@ -134,23 +135,15 @@ def decide_concurrent(
     spec: FederatedContextSpec,
     merger: Merger,
 ) -> None:
-    """Decides between the head's item and one whose writer had not seen it: merged, or one kept and one recorded."""
-    policy = policy_for(spec, held.name)
-    if policy is ConflictPolicyName.THREE_WAY_MERGE and held.content and revised.content:
-        content = three_way(base, held.content, revised.content, held.name)
-        if content is not None and not item_rules.check(spec.context_type, held.name, content):
-            merged = _merged_item(state, held, revised, content, merger)
-            state.items[held.name] = merged
-            record(state, merged, revised, base_dot, policy, merged=True)
-            return
-    if held.deleted != revised.deleted:
-        wins = bool(held.deleted)
+    """Takes in a change whose writer had not seen the head's item: both are merged, or one is kept and one recorded."""
+    decision = decide_concurrent(held, revised, base, spec, merger.now_millis)
+    if decision.merged is not None:
+        kept, lost = _merged_item(state, held, revised, decision.merged, merger), revised
     else:
-        priority = spec.conflict_policy.priority
-        wins = prevails(policy, revised.dot, held.dot, now_millis=merger.now_millis, priority=priority)
-    kept, lost = (revised, held) if wins else (held, revised)
+        kept, lost = (revised, held) if decision.is_replaced else (held, revised)
     state.items[held.name] = kept
-    record(state, kept, lost, base_dot, policy, opened=policy is ConflictPolicyName.MANUAL)
+    opened, merged = decision.policy is ConflictPolicyName.MANUAL, decision.merged is not None
+    record(state, kept, lost, base_dot, decision.policy, opened=opened, merged=merged)
 
 
 def _closed(found: ConflictRecord) -> ConflictRecord:
@@ -208,7 +201,7 @@ def record(
     opened: bool = False,
     merged: bool = False,
 ) -> None:
-    """Keeps a change that is not the head's item as it came."""
+    """Records a change that has not become the head's item as it came."""
     loser = Loser(content=lost.content, deleted=lost.deleted, dot=lost.dot)
     state.conflicts.append(
         ConflictRecord(item=kept.name, base=base, kept=kept.dot, lost=loser, policy=policy, open=opened, merged=merged)

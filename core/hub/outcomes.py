@@ -1,4 +1,4 @@
-"""outcomes: what became of a site's changes, for whoever wonders where an edit has gone."""
+"""outcomes: what became of each site's changes, for whoever looks for an edit."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -8,23 +8,23 @@ from api.context_revision import ContextRevisionSpec
 from api.federated_context import Direction
 
 OUTCOMES_LIMIT: Final = 20
-"""So many are told; of more, the latest."""
+"""So many are reported; of more, the latest."""
 
 _DIRECTIONS = frozenset(map(str, Direction))
 
 
 def outcomes(
-    told: Sequence[ItemOutcome], history: Sequence[ContextRevisionSpec], sites: Collection[str]
+    reported: Sequence[ItemOutcome], history: Sequence[ContextRevisionSpec], sites: Collection[str]
 ) -> list[ItemOutcome]:
     """The last outcomes, oldest first. At most one for each site, item and revision.
 
     Args:
-        told: those that are known already; they stay when their revisions are no longer retained.
+        reported: those of earlier revisions, in the replica's status; they stay when their revisions are gone.
         history: retained revisions, oldest first.
-        sites: of whose changes to tell.
+        sites: whose changes to report.
     """
-    newest = max((outcome.version for outcome in told), default=0)
-    kept = [outcome for outcome in told if outcome.dot.site in sites]
+    newest = max((outcome.version for outcome in reported), default=0)
+    kept = [outcome for outcome in reported if outcome.dot.site in sites]
     new = [found for revision in history if revision.version > newest for found in _of(revision, sites)]
     return [*kept, *new][-OUTCOMES_LIMIT:]
 

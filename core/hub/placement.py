@@ -1,4 +1,4 @@
-"""Placement: which members a context is for, and how Karmada is told."""
+"""Placement: which members a context is for, and the placement of a Karmada policy that selects them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

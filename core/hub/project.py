@@ -84,9 +84,9 @@ def policy_name(context: str) -> str:
 
 
 def is_applied(stored: Object, desired: Object) -> bool:
-    """Whether an object of ours is as wanted, so that a field that is wanted no longer is gone, too.
+    """Whether a stored object is as desired, and has no field that is desired no longer.
 
-    Karmada adds defaults to a policy, though none to its choice of clusters.
+    Karmada adds defaults to a policy, but none to its cluster affinity.
     """
     if desired["kind"] == "MCPContext":
         return bool(stored["spec"] == desired["spec"])
@@ -95,7 +95,7 @@ def is_applied(stored: Object, desired: Object) -> bool:
 
 
 def covers(observed: Any, desired: Any) -> bool:
-    """Whether everything desired is in what is observed; what others added does not count."""
+    """Whether an observed value has everything that is desired; what others added does not count."""
     if isinstance(desired, dict) and isinstance(observed, dict):
         return all(key in observed and covers(observed[key], value) for key, value in desired.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(desired, list) and isinstance(observed, list):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from api.context_replica import Change, Inventory, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.federated_context import FederatedContextSpec
-from core.hub.merge import Merge, Merger, decide_concurrent, refused, revised_item
+from core.hub.decide import is_fast_forward
+from core.hub.merge import Merge, Merger, refused, revised_item, settle_concurrent
 from core.values import version_vector
 
 
@@ -24,15 +25,15 @@ class Recovery:
 
 
 def is_retained(history: Sequence[ContextRevisionSpec], digest: str | None) -> bool:
-    """Whether a revision, told by its chainDigest, is one of ours; no revision at all is, too."""
+    """Whether the revision of a chainDigest is among the retained ones; None, no revision, always is."""
     return digest is None or any(revision.chain_digest == digest for revision in history)
 
 
 def may_be_merged(history: Sequence[ContextRevisionSpec], state: SiteState) -> bool:
     """Whether the changes of a site need not wait for an inventory of what the store may have lost.
 
-    They stand on one of our revisions, or on one older than all that are retained; or their pod is gone, and nobody
-    will say more than is known by now about what they stand on.
+    They stand on a retained revision, or on one older than all retained ones; or their pod is gone, and the inventory
+    that it left, if it left one, is taken in.
     """
     if is_retained(history, state.base_digest):
         return True
@@ -52,7 +53,7 @@ def recover(
     """Takes in a member's inventory of revisions that the store has lost, and the changes that the site made on top.
 
     Both in one step: an item that the site has since changed is not in its inventory, and once the inventory is taken
-    in, nothing would tell any more that the change had seen what was lost.
+    in, nothing would show any more that the change had seen what was lost.
 
     Returns:
         The state to commit, or None if the store has everything by now.
@@ -87,7 +88,7 @@ def _take_change(
     state.causes.setdefault(change.dot.site, []).append(change.item)
     if refused(state, revised, base, spec):
         return
-    if held is None or held.dot == base or held.dot.site == change.dot.site or held.digest == revised.digest:
+    if held is None or is_fast_forward(held, revised, base) or held.digest == revised.digest:
         state.items[change.item] = revised
     elif (
         base is not None
@@ -98,7 +99,7 @@ def _take_change(
     ):
         state.items[change.item] = revised  # it stands on a lost item, which had replaced what we held
     else:
-        decide_concurrent(state, held, revised, None, base, spec, merger)
+        settle_concurrent(state, held, revised, None, base, spec, merger)
 
 
 def _take_back(
@@ -116,4 +117,4 @@ def _take_back(
     if held is None or held.digest == item.digest or version_vector.covers(inventory.version_vector, held.dot):
         state.items[item.name] = item  # the member's branch had seen what we hold
     else:
-        decide_concurrent(state, held, item, None, None, spec, merger)
+        settle_concurrent(state, held, item, None, None, spec, merger)

@@ -1,4 +1,7 @@
-"""retention: which revisions of a context are kept, and for how long."""
+"""retain: which revisions of a context are kept, and for how long.
+
+The limits are `spec.history` of the FederatedContext; `api.federated_context.HistoryLimits` has their defaults.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,11 +26,11 @@ class Expired:
 def expired(
     revisions: Sequence[ContextRevisionSpec], sites: Iterable[SiteState], limits: HistoryLimits, now: datetime
 ) -> Expired:
-    """What is beyond the limits, up to the first revision on which an undecided change stands. The head always stays.
+    """The revisions beyond the limits, up to the first on which an undecided change stands. The head always stays.
 
     Args:
         revisions: all of the context, oldest first.
-        sites: whose proposals need what they stand on.
+        sites: all that propose changes; what an undecided change stands on is needed to merge it.
         limits: how many are kept, and for how long after they were replaced.
         now: the wall clock, with a time zone.
     """
@@ -45,7 +48,7 @@ def expired(
 
 
 def _expiry(successor: ContextRevisionSpec, limits: HistoryLimits) -> datetime | None:
-    """When a revision expires that this one has replaced."""
+    """When the revision expires that `successor` has replaced; None: its age does not matter."""
     if limits.days is None:
         return None
     return datetime.fromisoformat(successor.timestamp) + timedelta(days=limits.days)

@@ -1,4 +1,4 @@
-"""Confirmation: a person's word that what halted a site is meant. Valid for what that person saw, and so only once."""
+"""Confirmation: a person confirms that what halted a site is meant, once, for exactly what that person saw."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -19,7 +19,7 @@ def is_confirmable(state: SiteState) -> bool:
 
 
 def token(state: SiteState) -> str:
-    """Names what a site would publish, and on top of which revision: once that is decided it names nothing any more."""
+    """Identifies what a site would publish, and on top of which revision; void once that is decided."""
     digest = canonical.digest([state.site, state.base_digest or "", state.digest or ""])
     return digest.removeprefix("sha256:")[:_TOKEN_DIGITS]
 

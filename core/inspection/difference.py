@@ -74,7 +74,7 @@ def _is_same(one: ItemContent | None, other: ItemContent | None) -> bool:
 
 
 def _text(content: ItemContent | None) -> list[str]:
-    """Its lines; a last one without line end says so, for nothing else would tell it from one that has it."""
+    """Its lines; a last one without line end says so, because it would look like one that has it."""
     if content is None or content.text is None:
         return []
     lines = content.text.split("\n")

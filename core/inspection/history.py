@@ -1,4 +1,4 @@
-"""History: what the retained revisions of a context tell, folded from the oldest to the newest.
+"""History: what happened to a context and its items, by its retained revisions.
 
 Every function takes the retained revisions of one context, oldest first; the last one is the head.
 """

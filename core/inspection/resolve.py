@@ -19,7 +19,7 @@ def dot_text(dot: Dot) -> str:
 
 
 def choose(conflicts: Iterable[Conflict], item: str, dot: str | None = None) -> Conflict:
-    """The conflict of an item whose loser is meant.
+    """The conflict of an item that a person means, by its loser.
 
     Args:
         conflicts: all on record.

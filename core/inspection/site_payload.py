@@ -1,4 +1,4 @@
-"""Site payload: what a site holds now, worked out from what it reports and the revisions."""
+"""Site payload: what a site holds now, computed from its report and the revisions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Verify: is a history what the controllers committed? Needs nothing but the revisions themselves.
 
-Every digest is worked out anew, and each revision must follow from the one before. Whoever rewrites a whole history can
-make it consistent again; anchors, the digests that members hold, tell that too.
+Every digest is computed anew, and each revision must follow from the one before. Whoever rewrites a whole history can
+make it consistent again; the anchors, digests that members hold, show that too.
 """
 
 from collections.abc import Iterable, Sequence

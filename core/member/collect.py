@@ -1,4 +1,4 @@
-"""Collect: what the pods of a member hold and propose → the one replica that the control plane reads."""
+"""collect: what the pods of a member hold and propose becomes the one replica that the control plane reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from core.values import canonical, clock
 from core.values.version_vector import dominates, includes
 
 _INVENTORIES_BYTES: Final = PUBLISHED_BYTES // 2
-"""Inventories of at most this size are told at a time, so that changes fit beside them."""
+"""Inventories of at most this size are sent at a time, so that changes fit beside them."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class MemberContext:
     context: str
 
     def owns(self, site: str) -> bool:
-        """Whether a site belongs to this member: no agent speaks for another cluster."""
+        """Whether a site belongs to this member: no agent reports sites of another cluster."""
         return site.startswith(f"{self.cluster}/")
 
 
@@ -38,9 +38,9 @@ def collect(
     Args:
         place: the context and the member; sites of other members are left out.
         version_vector: what the member's revision has taken in; empty if it has none.
-        pod_replicas: what each pod says, in any order; also of deleted pods until they are released.
+        pod_replicas: what each pod reports, in any order; also of deleted pods until they are released.
         cluster_replica: what the control plane holds now. A site that only it knows, because its pod is gone, stays
-            while something of it is undecided.
+            while any of its changes is undecided.
         problems: what is wrong in the member as a whole.
     """
     sites: dict[str, SiteState] = {}
@@ -65,7 +65,7 @@ def undecided(state: SiteState, version_vector: Mapping[str, str]) -> list[Chang
 
 
 def is_decided(state: SiteState, version_vector: Mapping[str, str]) -> bool:
-    """Whether a revision has taken in all that a site says: its changes and, where it has one, its inventory."""
+    """Whether a revision has taken in all that a site reports: its changes and, where it has one, its inventory."""
     return not undecided(state, version_vector) and not _owed(state, version_vector)
 
 
@@ -75,7 +75,7 @@ def releasable(
     pod_replica: ContextReplicaSpec,
     cluster_replica: ContextReplicaSpec | None,
 ) -> bool:
-    """Whether a pod's replica may vanish: the control plane has decided, or itself holds, all that it says."""
+    """Whether a pod's replica may be deleted: the control plane has decided all that it reports, or holds it itself."""
     held = {state.site: state for state in cluster_replica.sites} if cluster_replica else {}
     for state in _sites(place, [pod_replica]):
         stored = held.get(state.site)
@@ -104,9 +104,9 @@ def _owed(state: SiteState, version_vector: Mapping[str, str]) -> Inventory | No
 
 
 def _with_inventories_that_fit(sites: Mapping[str, SiteState]) -> dict[str, SiteState]:
-    """The same, with the inventories of the newest revisions, as many as one object can hold.
+    """The sites with as many inventories as one object can hold, those of the newest revisions first.
 
-    A pod whose inventory is left out tells it until a revision has all of it: usually what another pod holds suffices.
+    A pod whose inventory is left out reports it until a revision has all of it: usually one from another pod suffices.
     """
     fitting: dict[str, SiteState] = dict(sites)
     size = 0

@@ -1,7 +1,7 @@
 """Member status: what a member serves of a context, for MCPContext.status, and what is wrong in it as a whole."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Final
 
 from api.condition import (
     READY,
@@ -11,17 +11,14 @@ from api.condition import (
     REASON_SERVER_NOT_FOUND,
     REASON_STALE,
     STALE,
-    Condition,
 )
 from api.context_replica import Problem, SiteState
 from api.mcp_context import MCPContext, MCPContextSpec, MCPContextStatus, ReplicaCounts
 from api.names import SERVER_LABEL
+from core.values.conditions import Verdict, conditions
 
 REASON_REACHABLE: Final = "Reachable"
 """The control plane answers."""
-
-Verdict: TypeAlias = tuple[Literal["True", "False"], str, str]
-"""Status, reason and message of a condition."""
 
 
 def problems(context: MCPContext, server_exists: bool) -> list[Problem]:
@@ -62,58 +59,45 @@ def status(
         control_plane_silent: whether the control plane has not answered for a while.
     """
     verdicts = {READY: _ready(context, sites, server_exists, refusal), STALE: _stale(control_plane_silent)}
+    present = context.status.conditions
+    observed = conditions(present, verdicts, context.metadata.generation, now)
     digests = {site.digest for site in sites}
     return MCPContextStatus(
         observed_generation=context.metadata.generation,
         observed_version=min((site.applied_version for site in sites), default=0),
         digest=digests.pop() if len(digests) == 1 else None,
         replicas=ReplicaCounts(total=len(sites), applied=sum(_has_applied(site, context.spec) for site in sites)),
-        conditions=_conditions(context, verdicts, now),
+        conditions=list({condition.type: condition for condition in [*present, *observed]}.values()),
     )
 
 
 def _ready(context: MCPContext, sites: Sequence[SiteState], server_exists: bool, refusal: Problem | None) -> Verdict:
     """The first of these that holds, from what stops everything to what is a matter of time."""
     if wrong := problems(context, server_exists):
-        return "False", wrong[0].reason, wrong[0].message
+        return Verdict(False, wrong[0].reason, wrong[0].message)
     if not sites:
-        server = context.spec.mcp_server_name
-        return "False", REASON_NO_REPLICA, f"no pod of {server!r} has reported: see its pods and their agent's log"
+        silent = f"no pod of {context.spec.mcp_server_name!r} has reported: see its pods and their agent's log"
+        return Verdict(False, REASON_NO_REPLICA, silent)
     if refusal:
-        return "False", refusal.reason, refusal.message
+        return Verdict(False, refusal.reason, refusal.message)
     if reported := sorted((site.pod, problem.message, problem.reason) for site in sites for problem in site.problems):
         pod, message, reason = reported[0]
         more = f" (and {len(reported) - 1} more)" if len(reported) > 1 else ""
-        return "False", reason, f"pod {pod!r}: {message}{more}"
+        return Verdict(False, reason, f"pod {pod!r}: {message}{more}")
     applied, version = sum(_has_applied(site, context.spec) for site in sites), context.spec.version
     if applied < len(sites):
-        return "False", REASON_PROGRESSING, f"{applied} of {len(sites)} pods serve version {version}"
-    return "True", REASON_APPLIED, f"all {len(sites)} pods serve version {version}"
+        return Verdict(False, REASON_PROGRESSING, f"{applied} of {len(sites)} pods serve version {version}")
+    return Verdict(True, REASON_APPLIED, f"all {len(sites)} pods serve version {version}")
 
 
 def _stale(control_plane_silent: bool) -> Verdict:
-    if not control_plane_silent:
-        return "False", REASON_REACHABLE, "the control plane answers"
-    return "True", REASON_STALE, "the control plane does not answer: local changes are kept and sent when it does"
+    if control_plane_silent:
+        kept = "local changes are kept and sent when it does"
+        return Verdict(True, REASON_STALE, f"the control plane does not answer: {kept}")
+    return Verdict(False, REASON_REACHABLE, "the control plane answers")
 
 
 def _has_applied(site: SiteState, spec: MCPContextSpec) -> bool:
     """Whether a pod serves the revision, or already a later one than our view of the context has reached."""
     same = site.base_digest == spec.chain_digest
     return site.applied_version > spec.version or (site.applied_version == spec.version and same)
-
-
-def _conditions(context: MCPContext, verdicts: Mapping[str, Verdict], now: str) -> list[Condition]:
-    present = {condition.type: condition for condition in context.status.conditions}
-    merged = dict(present)
-    for kind, (value, reason, message) in verdicts.items():
-        before = present.get(kind)
-        merged[kind] = Condition(
-            type=kind,
-            status=value,
-            reason=reason,
-            message=message,
-            last_transition_time=before.last_transition_time if before and before.status == value else now,
-            observed_generation=context.metadata.generation,
-        )
-    return list(merged.values())

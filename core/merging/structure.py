@@ -61,7 +61,7 @@ def merge_values(base: Any, ours: Any, theirs: Any) -> Any:
 
 
 def identifying_key(*lists: list[Any]) -> str | None:
-    """The member by which each element can be told from the others of its list; None if there is none."""
+    """The member that distinguishes each element from the others of its list; None if there is none."""
     return next((key for key in IDENTIFYING_KEYS if all(_is_identified_by(key, each) for each in lists)), None)
 
 

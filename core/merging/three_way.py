@@ -20,15 +20,15 @@ _BODY: Final = ("text", "data")
 def three_way(base: ItemContent | None, ours: ItemContent, theirs: ItemContent, name: str = "") -> ItemContent | None:
     """The content with both sides' changes since the base.
 
-    A change is never half taken: members, elements and lines that only one side changed are the result's, and whatever
-    both changed differently, or one deleted and the other changed, is a clash. Swapping the sides changes at most the
-    order of what both added, and the formatting.
+    A change is taken whole or not at all: the result has every member, element and line as the one side that changed it
+    has it; what both changed differently, or one deleted and the other changed, is a clash. Swapping the sides changes
+    at most the order of what both added, and the formatting.
 
     Args:
         base: what both sides started from; None if that is not known, then only equal contents merge
         ours: one side; its order and formatting are kept
         theirs: the other side
-        name: the item's, whose extension tells what a text holds if no media type does
+        name: of the item; its extension says what a text holds if no media type does
 
     Returns:
         The merged content, or None if the sides clash, or their merge is too large or too deep to be an item.

@@ -1,1 +1,1 @@
-"""What everything is said in: the canonical form and its digests, clocks, version vectors, chains, item rules."""
+"""Values that all arrows share: canonical form and digests, clocks, version vectors, chains, conditions, item rules."""

@@ -1,4 +1,4 @@
-"""Chain: revisions name their parents by digest, so that a history can be verified and what is not part of it told."""
+"""Chain: each revision names its parent by digest, so that a history can be verified, and what is not of it found."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,8 +22,8 @@ def chain_digest(revision: ContextRevisionSpec) -> str:
 def linked(revisions: Sequence[ContextRevisionSpec]) -> list[ContextRevisionSpec]:
     """The revisions that lead to the newest without a gap.
 
-    One that does not was created by an instance that had been left behind so far that the name was free again, its
-    first bearer being no longer retained: it was never a commit.
+    One that does not was never a commit: its controller was so far behind that the name was free again, because the
+    revision that had it before was no longer retained.
 
     Args:
         revisions: of one context, oldest first.

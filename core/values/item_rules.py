@@ -1,4 +1,4 @@
-"""Structural rules of items: whoever breaks one makes a whole MCP list fail for every client.
+"""Structural rules of items: one item that breaks them makes a whole MCP list fail for every client.
 
 They hold for both protocol eras. Whether an item is wise or safe is not judged here.
 """
@@ -84,7 +84,7 @@ def _with_scheme(uri: str) -> str:
 
 
 class _Shape(BaseModel):
-    """What is said of known fields; others are kept and not judged."""
+    """The rules of known fields; others are kept and not judged."""
 
     model_config = ConfigDict(strict=True, extra="allow", alias_generator=to_camel)
 

@@ -1,4 +1,4 @@
-"""Local items: which items a pod keeps to itself, and what stands in for them where payloads are compared.
+"""Local items: which items each pod keeps to itself, and what counts instead where payloads are compared.
 
 The head holds what a local item is seeded with. Each copy is its pod's own from then on, whatever the head becomes.
 """
@@ -14,7 +14,7 @@ LocalRules = Sequence[LocalRule] | None
 
 
 def local_rules(spec: FederatedContextSpec) -> list[LocalRule] | None:
-    """What the members must know of a context's directions: no more than tells local items from others."""
+    """What the members must know of a context's directions: which items are local, and no more."""
     rules = [(rule.match, rule.direction) for rule in spec.conflict_policy.rules if rule.direction is not None]
     found = [LocalRule(match=match, local=way is Direction.LOCAL) for match, way in [*rules, ("*", spec.direction)]]
     while found and not found[-1].local:

@@ -1,8 +1,8 @@
 """Version vectors: what a revision has taken in, site by site.
 
 A site that is gone for good need not be named for ever: the entry of `RETIRED` stands for all sites without an entry of
-their own. What it covers may be relied on when revisions are compared. It does not decide on a proposal: a site that
-nobody has heard of before may have old changes that nobody has seen.
+their own. It counts when revisions are compared. It does not decide on a proposal: a site that was never seen before
+may have old changes that nobody has seen.
 """
 
 from collections.abc import Mapping

@@ -87,7 +87,7 @@ def _no_own_site() -> list[Patch]:
         revised = merging.revised_item(change)
         if held.digest == revised.digest:
             return original(state, change, history, spec, merger)
-        return merging.decide_concurrent(state, held, revised, None, change.base_dot, spec, merger)
+        return merging.settle_concurrent(state, held, revised, None, change.base_dot, spec, merger)
 
     original: Any = merging._decide
     return [patch("core.hub.merge._decide", decide)]

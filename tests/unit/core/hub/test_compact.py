@@ -1,4 +1,4 @@
-"""What is old and gone is not carried on; who still speaks keeps an entry, and nothing is decided twice for it."""
+"""What is old and gone is not carried on; a site that is still named keeps its entry, and nothing is decided twice."""
 
 from datetime import timedelta
 

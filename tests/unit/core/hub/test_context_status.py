@@ -6,7 +6,8 @@ import pytest
 
 from api.context_replica import ContextReplicaSpec
 from api.federated_context import FederatedContextStatus, Phase
-from core.hub.context_status import MemberView, SpecProblem, context_status
+from core.hub.cluster_state import MemberView
+from core.hub.context_status import SpecProblem, context_status
 from tests.unit.core.scene import advance, change, context, dot, payload
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"

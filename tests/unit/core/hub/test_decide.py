@@ -4,11 +4,23 @@ from typing import Any
 
 import pytest
 
+from api.context_revision import RevisionItem
 from api.dot import Dot
 from api.federated_context import ConflictPolicyName as Policy
 from api.federated_context import Direction, FederatedContextSpec
-from core.hub.decide import direction_for, is_refused, policy_for, prevails
-from tests.unit.core.scene import dot, spec
+from api.item import ItemContent
+from core.hub.decide import (
+    Decision,
+    decide_concurrent,
+    direction_for,
+    is_fast_forward,
+    is_refused,
+    policy_for,
+    prevails,
+)
+from core.hub.merge import revised_item
+from tests.unit.core.past import under
+from tests.unit.core.scene import change, content, dot, spec
 
 NOW = 10_000
 
@@ -28,6 +40,45 @@ def test_the_first_matching_rule_that_says_something_decides() -> None:
     assert direction_for(found, "open") is Direction.TWO_WAY
     assert policy_for(found, "locked/a") is Policy.MANUAL
     assert policy_for(spec(), "any") is Policy.THREE_WAY_MERGE
+
+
+def decided(policy: Policy, held: str | None, revised: str | None) -> Decision:
+    """Of two changes of "base", the head's made first."""
+    first, second = change("a", held, dot("m1/p#1", 1)), change("a", revised, dot("m2/p#1", 2))
+    return decide_concurrent(revised_item(first), revised_item(second), content("base"), under(policy), NOW)
+
+
+@pytest.mark.parametrize(
+    ("base", "site", "seen"), [(dot("m1/p#1", 1), "m2/p#1", True), (None, "m1/p#1", True), (None, "m2/p#1", False)]
+)
+def test_a_writer_has_seen_what_its_change_names_as_base_and_what_it_wrote(
+    base: Dot | None, site: str, seen: bool
+) -> None:
+    held, revised = change("a", "old", dot("m1/p#1", 1)), change("a", "new", dot(site, 2))
+    assert is_fast_forward(revised_item(held), revised_item(revised), base) is seen
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_modification_wins_against_a_deletion_whatever_the_policy(policy: Policy) -> None:
+    assert decided(policy, None, "edited") == Decision(policy, is_replaced=True)
+    assert decided(policy, "edited", None) == Decision(policy, is_replaced=False)
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("schema", [{"type": "object"}, {"type": "array"}], ids=["sound", "unsound"])
+def test_contents_merge_if_the_policy_says_so_and_the_result_can_be_served(policy: Policy, schema: object) -> None:
+    base, held, revised = (
+        ItemContent(definition={"description": text, "inputSchema": schema}, text=module)
+        for text, module in (("old", "old"), ("new", "old"), ("old", "new"))
+    )
+    first, second = (RevisionItem(name="a", content=side, dot=dot(f"{side.text}/p#1", 1)) for side in (held, revised))
+    merged = decide_concurrent(first, second, base, under(policy), NOW).merged
+    both = held.model_copy(update={"text": "new"})
+    assert merged == (both if policy is Policy.THREE_WAY_MERGE and schema == {"type": "object"} else None)
+
+
+def test_what_clashes_is_decided_as_if_it_could_not_merge() -> None:
+    assert decided(Policy.THREE_WAY_MERGE, "one", "other") == Decision(Policy.THREE_WAY_MERGE, is_replaced=True)
 
 
 def test_the_later_writer_wins_and_ties_are_broken_by_site() -> None:

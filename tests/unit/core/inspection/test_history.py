@@ -1,4 +1,4 @@
-"""The retained revisions tell what each changed, how an item came about, and what became of conflicts."""
+"""The retained revisions show what each changed, how an item came about, and what became of conflicts."""
 
 from api.federated_context import ConflictPolicyName
 from core.inspection.difference import DifferenceKind

@@ -2,11 +2,14 @@
 
 import random
 import time
+from collections import Counter
+from io import StringIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from core.merging import text as text_merge
 from core.merging.text import merge_lines
 
 SECONDS = 5.0
@@ -14,6 +17,34 @@ SECONDS = 5.0
 
 texts = st.lists(st.sampled_from(["a\n", "b\n", "c\r\n", "\n", "d"]), max_size=8).map("".join)
 NUMBERS = [f"{number:x}\n" for number in range(45_000)]
+LINES = [f"line {number}\n" for number in range(20)]
+
+Edits = dict[int, tuple[int, int]]
+"""From a line on, how many are deleted, and how many put in their place."""
+
+
+def edits(inserted: int) -> st.SearchStrategy[Edits]:
+    """Edits of LINES that each insert at least so many lines."""
+    counts = st.tuples(st.integers(0, 2), st.integers(inserted, 2)).filter(any)
+    places = st.dictionaries(st.integers(0, len(LINES)), counts, max_size=4)
+    return places.map(lambda found: {at: counts for at, counts in found.items() if at + counts[0] <= len(LINES)})
+
+
+def edited(*sides: tuple[str, Edits]) -> str:
+    """LINES with the edits of each writer."""
+    gone = {at + step for _, found in sides for at, (deleted, _) in found.items() for step in range(deleted)}
+    lines: list[str] = []
+    for number, line in enumerate([*LINES, ""]):
+        for writer, found in sides:
+            lines += [f"{writer} {number}.{step}\n" for step in range(found.get(number, (0, 0))[1])]
+        lines += [] if number in gone else [line]
+    return "".join(lines)
+
+
+def touching(ours: Edits, theirs: Edits) -> bool:
+    """Whether two edits overlap or touch, each of one side."""
+    mine, their = ([(at, at + deleted) for at, (deleted, _) in found.items()] for found in (ours, theirs))
+    return any(start <= last and first <= end for start, end in mine for first, last in their)
 
 
 def test_changes_in_different_places_both_arrive() -> None:
@@ -49,22 +80,31 @@ def test_an_unchanged_side_yields(base: str, changed: str) -> None:
     assert merge_lines(base, changed, changed) == changed
 
 
-@settings(max_examples=50)
-@given(st.sets(st.integers(0, 59)), st.sets(st.integers(0, 59)))
-def test_each_line_is_the_one_of_the_side_that_changed_it(ours: set[int], theirs: set[int]) -> None:
-    base = [f"line {number}\n" for number in range(60)]
-    touched = {number + step for number in ours for step in (-1, 0, 1)}
-    mine = [
-        "".join(f"{who} {n}\n" if n in part else line for n, line in enumerate(base))
-        for who, part in (("o", ours), ("t", theirs))
-    ]
-    merged = merge_lines("".join(base), *mine)
-    if touched & theirs:
-        assert merged is None
+@given(texts, texts, texts)
+def test_every_line_is_somebodys_and_only_lines_of_the_base_go(base: str, ours: str, theirs: str) -> None:
+    merged = merge_lines(base, ours, theirs)
+    if merged is not None:
+        old, mine, their, result = (Counter(StringIO(text).readlines()) for text in (base, ours, theirs, merged))
+        assert result <= mine + their
+        assert mine - result <= old
+        assert their - result <= old
+
+
+@given(edits(1), edits(0))
+def test_changes_clash_if_they_overlap_or_touch_and_otherwise_both_are_made(ours: Edits, theirs: Edits) -> None:
+    base, mine, their = "".join(LINES), edited(("o", ours)), edited(("t", theirs))
+    both = edited(("o", ours), ("t", theirs))
+    if touching(ours, theirs):
+        assert merge_lines(base, mine, their) is None
     else:
-        assert merged == "".join(
-            f"o {n}\n" if n in ours else f"t {n}\n" if n in theirs else line for n, line in enumerate(base)
-        )
+        assert merge_lines(base, mine, their) == both
+        assert merge_lines(base, both, their) == merge_lines(base, mine, both) == both
+
+
+def test_without_comparisons_left_only_a_whole_side_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_merge, "MAX_COMPARISONS", 0)
+    assert merge_lines("a\nb\nc\n", "A\nb\nc\n", "a\nb\nC\n") is None
+    assert merge_lines("a\nb\nc\n", "A\nb\nc\n", "a\nb\nc\n") == "A\nb\nc\n"
 
 
 def test_a_few_changes_in_5000_lines_merge_at_once() -> None:
