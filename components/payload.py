@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from api.item import ContextType, Item, without_nulls
 from core.site import directory
+from core.values import placeholders
 
 
 class ItemArgs(TypedDict):
@@ -42,7 +43,7 @@ def tool(name: str, description: str, input_schema: dict[str, Any], handler: dic
 
 def prompt(name: str, text: str, description: str = "") -> ItemArgs:
     """A prompt of one user message; every `{{argument}}` in `text` becomes a required argument."""
-    arguments = [{"name": argument, "required": True} for argument in placeholders(text)]
+    arguments = [{"name": argument, "required": True} for argument in placeholders.find(text)]
     definition: dict[str, Any] = {"name": name}
     if description:
         definition["description"] = description
@@ -54,11 +55,6 @@ def prompt(name: str, text: str, description: str = "") -> ItemArgs:
 def user_message(text: str) -> dict[str, Any]:
     """A PromptMessage of the user."""
     return {"role": "user", "content": {"type": "text", "text": text}}
-
-
-def placeholders(text: str) -> list[str]:
-    """Names in `{{name}}`, each once, in order."""
-    return list(dict.fromkeys(re.findall(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}", text)))
 
 
 def static_text(text: str) -> dict[str, Any]:
