@@ -1,7 +1,7 @@
 """FederatedContext: what people and Pulumi declare on the control plane. Controllers write only its status."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,15 @@ class Direction(StrEnum):
     """The declaration seeds an item in each pod; from then on the pod's copy is its own: not told, not overwritten."""
 
 
+PRIORITY_GIVEN: Final = (
+    "(has(self.priority) && self.priority.size() > 0) || !(has(self.default) && self.default == 'ClusterPriority'"
+    " || has(self.rules) && self.rules.exists(rule, has(rule.policy) && rule.policy == 'ClusterPriority'))"
+)
+PRIORITY_MISSING: Final = (
+    "ClusterPriority needs conflictPolicy.priority: list the clusters there, the one that wins first"
+)
+
+
 class ConflictRule(Model):
     """An exception for the items whose name matches; the first match holds."""
 
@@ -52,10 +61,19 @@ class ConflictRule(Model):
 class ConflictPolicy(Model):
     """How concurrent changes are decided."""
 
+    cel: ClassVar[list[tuple[str, str]]] = [(PRIORITY_GIVEN, PRIORITY_MISSING)]
+
     default: ConflictPolicyName = ConflictPolicyName.THREE_WAY_MERGE
     priority: list[str] = Field(default_factory=list[str], max_length=500)
     """For ClusterPriority: names of clusters, the one that wins first."""
     rules: list[ConflictRule] = Field(default_factory=list[ConflictRule], max_length=64)
+
+    @model_validator(mode="after")
+    def _priority_given(self) -> Self:
+        policies = (self.default, *(rule.policy for rule in self.rules))
+        if ConflictPolicyName.CLUSTER_PRIORITY in policies and not self.priority:
+            raise ValueError(PRIORITY_MISSING)
+        return self
 
 
 class LabelSelectorRequirement(Model):

@@ -53,6 +53,10 @@ def test_a_selector_is_written_in_camel_case() -> None:
         (settings(document(surprise=1)), r"context 'notes', item 'a.md': surprise: "),
         (settings({"text": "x"}), r"context 'notes', item 'number 1': name: "),
         (settings(clusters=["a"], cluster_selector={}), r"context 'notes', spec: .*clusters or clusterSelector"),
+        (
+            settings(conflict_policy={"default": "ClusterPriority"}),
+            r"context 'notes', spec: conflict_policy: .*ClusterPriority needs conflictPolicy\.priority",
+        ),
         (settings(context_type="files"), r"context 'notes', spec: .*'tools', 'resources' or 'prompts'"),
         (settings(name="Not A Name"), r"context 'Not A Name': a name has at most 63"),
         (settings(namespace="a.b"), r"context 'notes': namespace 'a.b': a name has at most 63"),
