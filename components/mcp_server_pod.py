@@ -4,11 +4,11 @@ from typing import Final
 
 import pulumi_kubernetes as k8s
 
+from api.declaration import DEFAULT_PORT
 from api.names import CLUSTER_ANNOTATION, SERVER_LABEL
-from components.mcp_server_args import MCPServerSettings
+from components.declaration_args import ServerDeclarationArgs
 from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
 
-DEFAULT_PORT: Final = 8000
 AGENT_PORT: Final = 8081
 CONTEXT_VOLUME: Final = "context"
 CONTEXT_PATH: Final = "/context"
@@ -21,7 +21,7 @@ _CONTEXT_MOUNT: Final[k8s.core.v1.VolumeMountArgsDict] = {"name": CONTEXT_VOLUME
 _SCRATCH_MOUNT: Final[k8s.core.v1.VolumeMountArgsDict] = {"name": "tmp", "mount_path": "/tmp"}  # noqa: S108
 
 
-def pod_template(server: MCPServerSettings, image: str, agent_image: str) -> k8s.core.v1.PodTemplateSpecArgsDict:
+def pod_template(server: ServerDeclarationArgs, image: str, agent_image: str) -> k8s.core.v1.PodTemplateSpecArgsDict:
     """The pod of `server`, which runs `image`.
 
     The agent is a native sidecar: it starts first and ends last, so it sees the server's last writes.
@@ -69,7 +69,7 @@ def _agent(server: str, image: str) -> k8s.core.v1.ContainerArgsDict:
     }
 
 
-def _server(server: MCPServerSettings, image: str) -> k8s.core.v1.ContainerArgsDict:
+def _server(server: ServerDeclarationArgs, image: str) -> k8s.core.v1.ContainerArgsDict:
     native = "image" not in server
     values = {"MCPFED_CONTEXT_DIR": CONTEXT_PATH, **(_native_env(server) if native else {}), **server.get("env", {})}
     container: k8s.core.v1.ContainerArgsDict = {
@@ -93,7 +93,7 @@ def _server(server: MCPServerSettings, image: str) -> k8s.core.v1.ContainerArgsD
     return container
 
 
-def _native_env(server: MCPServerSettings) -> dict[str, str]:
+def _native_env(server: ServerDeclarationArgs) -> dict[str, str]:
     """Port, and the names of the Service: requests to any other name are refused."""
     name = f"{server['name']}.{server['namespace']}"
     hosts = [server["name"], name, f"{name}.svc", f"{name}.svc.cluster.local"]

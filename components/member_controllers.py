@@ -9,8 +9,8 @@ from api.names import CLUSTER_ANNOTATION, IDENTITY_LABEL, SYSTEM_NAMESPACE
 from components.component import SKIP_AWAIT, Component, metadata
 from components.image import default_image
 from components.permissions import CONTEXT, CONTEXT_SECRETS, bound, subject
-from components.placement import Template, propagate, ready_members
 from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
+from components.propagation import Template, propagate, ready_members
 
 NAME: Final = "mcpfed-context"
 HEALTH_PORT: Final = 8082

@@ -15,7 +15,8 @@ BY_PRIORITY: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("policy", BY_PRIORITY, ids=["default", "rule"])
 def test_cluster_priority_is_refused_without_an_order_of_clusters(policy: dict[str, Any]) -> None:
-    for without in (policy, {**policy, "priority": []}):
+    empty: dict[str, Any] = {**policy, "priority": []}
+    for without in (policy, empty):
         with pytest.raises(ValidationError, match=r"ClusterPriority needs conflictPolicy\.priority: list the clusters"):
             ConflictPolicy.model_validate(without)
     assert ConflictPolicy.model_validate({**policy, "priority": ["m1"]}).priority == ["m1"]

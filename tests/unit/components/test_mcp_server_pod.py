@@ -4,13 +4,13 @@ from typing import Any, cast
 
 import pytest
 
-from components.mcp_server import MCPServer
-from components.mcp_server_args import MCPServerArgs, MCPServerSettings
+from components.declaration_args import ServerDeclarationArgs
+from components.mcp_server import MCPServer, MCPServerArgs
 from components.mcp_server_pod import pod_template
 
 
 def spec(**settings: Any) -> dict[str, Any]:
-    server = cast("MCPServerSettings", {"name": "notes", "namespace": "team", **settings})
+    server = cast("ServerDeclarationArgs", {"name": "notes", "namespace": "team", **settings})
     template = cast("dict[str, Any]", pod_template(server, settings.get("image", "ours:1"), "agent:1"))
     return template["spec"]
 

@@ -4,14 +4,17 @@ from typing import Any, cast
 
 import pulumi
 import pytest
+from pydantic.alias_generators import to_camel
 
+from api.federated_context import ConflictPolicyName, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
-from components.federated_context_args import FederatedContextSettings, context_spec
+from components.context_spec import context_spec
+from components.declaration_args import ContextDeclarationArgs
 
 
-def settings(*items: dict[str, Any], **others: Any) -> FederatedContextSettings:
+def settings(*items: dict[str, Any], **others: Any) -> ContextDeclarationArgs:
     base = {"name": "notes", "namespace": "team", "mcp_server_name": "assistant", "context_type": "resources"}
-    return cast("FederatedContextSettings", {**base, "items": list(items), **others})
+    return cast("ContextDeclarationArgs", {**base, "items": list(items), **others})
 
 
 def document(name: str = "a.md", **fields: Any) -> dict[str, Any]:
@@ -34,6 +37,29 @@ def test_a_spec_holds_what_was_set_in_the_words_of_the_api() -> None:
             ]
         },
     }
+
+
+def test_everything_that_the_api_knows_can_be_declared_with_its_type() -> None:
+    declared: ContextDeclarationArgs = {
+        "name": "notes",
+        "namespace": "team",
+        "mcp_server_name": "assistant",
+        "context_type": "prompts",
+        "items": [],
+        "cluster_selector": {"match_expressions": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+        "conflict_policy": {
+            "default": ConflictPolicyName.CLUSTER_PRIORITY,
+            "priority": ["m2", "m1"],
+            "rules": [{"match": "notes/*", "policy": "Manual", "direction": "FromMember"}],
+        },
+        "direction": "TwoWay",
+        "history": {"revisions": 5, "days": 30},
+        "suspended": True,
+    }
+    spec = context_spec(declared)
+    assert set(spec) == {to_camel(field) for field in FederatedContextSpec.model_fields} - {"clusters"}
+    assert spec["conflictPolicy"]["priority"] == ["m2", "m1"]
+    assert spec["history"] == {"revisions": 5, "days": 30}
 
 
 def test_a_selector_is_written_in_camel_case() -> None:
@@ -63,7 +89,7 @@ def test_a_selector_is_written_in_camel_case() -> None:
         (settings(mcp_server_name="Not A Name"), r"context 'notes', spec: mcp_server_name: "),
     ],
 )
-def test_a_fault_is_refused_by_context_and_item(declared: FederatedContextSettings, message: str) -> None:
+def test_a_fault_is_refused_by_context_and_item(declared: ContextDeclarationArgs, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         context_spec(declared)
 
