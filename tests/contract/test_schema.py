@@ -9,6 +9,7 @@ from pulumi.provider.experimental.analyzer import Analyzer
 
 from api.__main__ import outdated
 from api.federated_context import FederatedContextSpec
+from api.model import Model
 from api.schema import structural
 from components.context_crds import ContextCRDs
 from components.context_federation import ContextFederation
@@ -17,6 +18,7 @@ from components.federation_controller import FederationController
 from components.fleet import Fleet
 from components.mcp_server import MCPServer
 from components.member_controllers import MemberControllers
+from stacks.federation.config import ClusterConfig, FleetConfig, MemberConfig
 
 COMPONENTS: list[type[pulumi.ComponentResource]] = [
     ContextCRDs,
@@ -81,6 +83,18 @@ def test_a_context_is_declared_in_programs_as_the_api_server_takes_it(schema: An
         del ours["properties"][of_the_program]
     ours["required"] -= {"name", "namespace", "items"}
     assert_same(ours, spec, "spec")
+
+
+@pytest.mark.parametrize(
+    ("config", "name"), [(FleetConfig, "FleetArgs"), (MemberConfig, "MemberArgs"), (ClusterConfig, "ClusterArgs")]
+)
+def test_the_stack_is_configured_with_what_the_fleet_takes(schema: Any, config: type[Model], name: str) -> None:
+    ours = schema["type_definitions"][name].properties
+    fields = {field.alias or key: field for key, field in config.model_fields.items()}
+    assert set(ours) == set(fields)
+    assert {key for key in ours if not ours[key].optional} == {key for key in fields if fields[key].is_required()}
+    for key in set(ours) - {"kubeconfig"}:  # a path or contents in the configuration, contents in the arguments
+        assert ours[key].description == fields[key].description
 
 
 def test_every_component_can_be_published(schema: Any) -> None:
