@@ -64,6 +64,7 @@ def test_the_pack_names_its_policies(analyzer: Any) -> None:
     assert info.name == "context-payload"
     assert [policy.name for policy in info.policies] == [
         "unique-names",
+        "conflict-policy",
         "r01-tool-name",
         "r02-shape",
         "r21-uri",
