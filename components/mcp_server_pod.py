@@ -7,9 +7,11 @@ import pulumi_kubernetes as k8s
 from api.declaration import DEFAULT_PORT
 from api.names import CLUSTER_ANNOTATION, SERVER_LABEL
 from components.declaration_args import ServerDeclarationArgs
-from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
+from components.pod import CONTAINER_SECURITY, POD_SECURITY, env, liveness, readiness, resources
 
+SERVER_MEMORY_LIMIT: Final = "256Mi"
 AGENT_PORT: Final = 8081
+AGENT_MEMORY_LIMIT: Final = "256Mi"
 CONTEXT_VOLUME: Final = "context"
 CONTEXT_PATH: Final = "/context"
 TOKEN_VOLUME: Final = "agent-token"  # noqa: S105
@@ -63,7 +65,7 @@ def _agent(server: str, image: str) -> k8s.core.v1.ContainerArgsDict:
             {"name": TOKEN_VOLUME, "mount_path": TOKEN_PATH, "read_only": True},
         ],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=AGENT_MEMORY_LIMIT),
         "liveness_probe": liveness(AGENT_PORT),
         "readiness_probe": readiness(AGENT_PORT),
     }
@@ -79,7 +81,7 @@ def _server(server: ServerDeclarationArgs, image: str) -> k8s.core.v1.ContainerA
         "ports": [{"name": "mcp", "container_port": server.get("port", DEFAULT_PORT)}],
         "volume_mounts": [_CONTEXT_MOUNT, _SCRATCH_MOUNT],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=SERVER_MEMORY_LIMIT),
     }
     if "command" in server:
         container["command"] = server["command"]
@@ -88,7 +90,7 @@ def _server(server: ServerDeclarationArgs, image: str) -> k8s.core.v1.ContainerA
     if native:
         container["liveness_probe"] = liveness("mcp", path="/healthz")
         container["readiness_probe"] = readiness("mcp")
-    else:  # of another's server we only know that it listens
+    else:  # all that is known of another server is its port
         container["readiness_probe"] = {"tcp_socket": {"port": "mcp"}, "period_seconds": 5, "timeout_seconds": 3}
     return container
 
