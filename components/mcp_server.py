@@ -35,7 +35,7 @@ class MCPServer(Component):
         """Declare the MCP server.
 
         Raises:
-            ValueError: a name or the kind cannot be one, or `storage` is asked for without a StatefulSet.
+            ValueError: a name or the kind cannot be one, or there is `storage` without a StatefulSet.
         """
         check_name("MCP server", args["name"])
         check_name(f"MCP server {args['name']!r}: namespace", args["namespace"])

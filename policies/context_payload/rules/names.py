@@ -24,7 +24,7 @@ def unique_names(context: DeclaredContext) -> Faults:
     for value, labels in offered.items():
         if len(labels) > 1:
             others = " and ".join(repr(label) for label in sorted(labels))
-            yield max(labels), f"definition.{key} {value!r} is offered by {others}; clients could not tell them apart"
+            yield max(labels), f"definition.{key} {value!r} is offered by {others}; clients cannot distinguish them"
 
 
 def tool_name(context: DeclaredContext) -> Faults:

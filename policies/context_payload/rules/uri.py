@@ -31,5 +31,5 @@ def uri_fault(value: str) -> str | None:
     if decoded.lower().startswith(_FORBIDDEN_SCHEMES):
         return f"the scheme of {value[:40]!r} carries content or script; give the content as text or data"
     if _TRAVERSAL.search(decoded):
-        return f"{value!r} climbs with `..`; write the path that is meant"
+        return f"{value!r} climbs with `..`; write the path without it"
     return None

@@ -94,7 +94,7 @@ def test_a_fault_is_refused_by_context_and_item(declared: ContextDeclarationArgs
         context_spec(declared)
 
 
-def test_a_fault_is_told_without_the_contents() -> None:
+def test_a_fault_is_reported_without_the_contents() -> None:
     with pytest.raises(ValueError, match="context 'notes'") as refused:
         context_spec(settings(document(text="my confidential note", data="bXk=", mode="x")))
     assert "confidential" not in str(refused.value)

@@ -3,7 +3,7 @@
 from components.propagation import EVERYWHERE, ready_members
 
 
-def test_by_default_every_ready_member_is_meant() -> None:
+def test_by_default_every_ready_member_is_selected() -> None:
     assert ready_members()["clusterAffinity"] == {"labelSelector": {"matchLabels": {"mcpfed.io/ready": "true"}}}
 
 

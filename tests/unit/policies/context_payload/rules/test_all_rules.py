@@ -24,9 +24,10 @@ def test_sound_items_break_no_rule() -> None:
 @given(
     context_type=st.sampled_from(["tools", "prompts", "resources", "nonsense"]),
     items=st.lists(json_values | st.dictionaries(field_names, json_values), max_size=4),
+    policy=json_values | st.dictionaries(st.sampled_from(["default", "priority", "rules"]), json_values),
 )
-def test_no_payload_whatever_makes_a_rule_fail(context_type: str, items: list[Any]) -> None:
-    broken(context_type, *items)
+def test_no_context_whatever_makes_a_rule_fail(context_type: str, items: list[Any], policy: Any) -> None:
+    broken(context_type, *items, conflictPolicy=policy)
 
 
 @given(items=st.lists(st.sampled_from([tool("a"), tool("b"), tool("bad name"), tool("c", inputSchema={})]), max_size=4))
