@@ -77,7 +77,7 @@ class ContextConfig(ContextDeclaration):
     """A context; its items are written out or are the files of a directory."""
 
     items: list[Item] = Field(default_factory=list[Item])
-    """The declared items. Members may change them afterwards; what changes here is merged with that."""
+    """The declared items, written out."""
     directory: str | None = None
     """Instead of items: a directory with a folder tools, prompts or resources, relative to the project."""
 
@@ -104,7 +104,7 @@ class StackConfig(Model):
     image: str | None = None
     """Image of controllers and agents; default: that of this version of the project."""
     retain_crds: bool = True
-    """Keep the kinds, and with them every context, when the stack is destroyed."""
+    """Keep the kinds, and with them every context, when the stack is destroyed; default true."""
 
 
 def read(config: pulumi.Config) -> StackConfig:

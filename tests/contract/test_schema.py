@@ -18,7 +18,7 @@ from components.federation_controller import FederationController
 from components.fleet import Fleet
 from components.mcp_server import MCPServer
 from components.member_controllers import MemberControllers
-from stacks.federation.config import ClusterConfig, FleetConfig, MemberConfig
+from stacks.federation.config import ClusterConfig, ControlPlaneConfig, FleetConfig, MemberConfig, StackConfig
 
 COMPONENTS: list[type[pulumi.ComponentResource]] = [
     ContextCRDs,
@@ -95,6 +95,15 @@ def test_the_stack_is_configured_with_what_the_fleet_takes(schema: Any, config: 
     assert {key for key in ours if not ours[key].optional} == {key for key in fields if fields[key].is_required()}
     for key in set(ours) - {"kubeconfig"}:  # a path or contents in the configuration, contents in the arguments
         assert ours[key].description == fields[key].description
+
+
+def test_the_stack_is_configured_in_the_words_of_the_federation(schema: Any) -> None:
+    ours = schema["component_definitions"]["ContextFederation"].inputs
+    fields = {**StackConfig.model_fields, "member_endpoint": ControlPlaneConfig.model_fields["member_endpoint"]}
+    del fields["declarations"]
+    assert {key: field.description for key, field in ours.items()} == {
+        field.alias or key: field.description for key, field in fields.items()
+    }
 
 
 def test_every_component_can_be_published(schema: Any) -> None:
