@@ -43,7 +43,7 @@ class Problem(Model):
 
 
 class Inventory(Model):
-    """All that a site has applied: handed over when the control plane has lost it."""
+    """All that a site has applied, sent when the control plane has lost it."""
 
     epoch: int
     version: int
@@ -58,7 +58,7 @@ class Inventory(Model):
 
 
 class SiteState(Model):
-    """One site: what it has applied, and its undecided changes. Cumulative: it replaces what was said before."""
+    """One site: what it has applied, and its undecided changes. Cumulative: it replaces the state before it."""
 
     site: Site
     pod: str = ""
@@ -72,7 +72,7 @@ class SiteState(Model):
     changes: list[Change] = Field(default_factory=list[Change], max_length=1000)
     problems: list[Problem] = Field(default_factory=list[Problem], max_length=20)
     inventory: Inventory | None = None
-    """Present while what the control plane sends lacks something that this site has applied."""
+    """Present while the control plane lacks something that this site has applied."""
 
 
 class ContextReplicaSpec(Model):
@@ -120,7 +120,7 @@ class ContextReplicaStatus(Extensible):
     outcomes: list[ItemOutcome] = Field(default_factory=list[ItemOutcome], max_length=100)
     """What became of the last changes, oldest first."""
     inventory_wanted: list[Site] = Field(default_factory=list[Site], max_length=500)
-    """Sites that stand on a revision which the control plane has lost: each is asked for its inventory."""
+    """Sites whose base is a revision that the control plane has lost: each is to send its inventory."""
 
 
 class ContextReplica(KubernetesObject):

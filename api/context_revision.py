@@ -21,6 +21,7 @@ class RevisionItem(Model):
     """True for a tombstone: kept so that an older copy is recognised as older."""
     dot: Dot
     merged_from: list[Dot] | None = Field(default=None, max_length=64)
+    """Dots of the changes whose contents were merged into this one, the newest last."""
 
 
 class Cause(Model):
@@ -45,12 +46,15 @@ class ConflictRecord(Model):
     base: Dot | None = None
     """What the losing writer had seen."""
     kept: Dot
+    """The change that is the item at this revision."""
     lost: Loser
+    """The other change."""
     policy: str
+    """Conflict policy, or direction, that decided."""
     open: bool = False
     """True while an operator has to decide; carried from revision to revision until then."""
     merged: bool = False
-    """True if nothing was lost: `kept` holds this change's part, and the record is its content as it came."""
+    """True: `kept` includes this change, and `lost` is its content before the merge. False: `kept` replaced it."""
 
 
 class DeclaredItem(Model):

@@ -1,7 +1,7 @@
 """FederatedContext: what people and Pulumi declare on the control plane. Controllers write only its status."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,7 +37,16 @@ class Direction(StrEnum):
     FROM_MEMBER = "FromMember"
     """The declaration seeds an item; from then on only members change it."""
     LOCAL = "Local"
-    """The declaration seeds an item in each pod; from then on the pod's copy is its own: not told, not overwritten."""
+    """The declaration seeds an item in each pod; then the pod's copy is its own: neither proposed nor overwritten."""
+
+
+PRIORITY_GIVEN: Final = (
+    "(has(self.priority) && self.priority.size() > 0) || !(has(self.default) && self.default == 'ClusterPriority'"
+    " || has(self.rules) && self.rules.exists(rule, has(rule.policy) && rule.policy == 'ClusterPriority'))"
+)
+PRIORITY_MISSING: Final = (
+    "ClusterPriority needs conflictPolicy.priority: list the clusters there, the one that wins first"
+)
 
 
 class ConflictRule(Model):
@@ -46,31 +55,49 @@ class ConflictRule(Model):
     match: str = Field(min_length=1, max_length=253)
     """Shell-style pattern over item names, e.g. `notes/*`."""
     policy: ConflictPolicyName | None = None
+    """Conflict policy of these items."""
     direction: Direction | None = None
+    """Direction of these items."""
 
 
 class ConflictPolicy(Model):
     """How concurrent changes are decided."""
 
+    cel: ClassVar[list[tuple[str, str]]] = [(PRIORITY_GIVEN, PRIORITY_MISSING)]
+
     default: ConflictPolicyName = ConflictPolicyName.THREE_WAY_MERGE
+    """Conflict policy of all items that no rule matches."""
     priority: list[str] = Field(default_factory=list[str], max_length=500)
-    """For ClusterPriority: names of clusters, the one that wins first."""
+    """Names of clusters, the one that wins first. ClusterPriority needs it, as default and in a rule."""
     rules: list[ConflictRule] = Field(default_factory=list[ConflictRule], max_length=64)
+    """Exceptions; the first that matches an item holds."""
+
+    @model_validator(mode="after")
+    def _priority_given(self) -> Self:
+        policies = (self.default, *(rule.policy for rule in self.rules))
+        if ConflictPolicyName.CLUSTER_PRIORITY in policies and not self.priority:
+            raise ValueError(PRIORITY_MISSING)
+        return self
 
 
 class LabelSelectorRequirement(Model):
     """One requirement of a label selector."""
 
     key: str
+    """Label that the requirement is about."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label and the values relate."""
     values: list[str] | None = None
+    """Values, for In and NotIn."""
 
 
 class LabelSelector(Model):
-    """metav1.LabelSelector over the labels of Karmada Clusters."""
+    """Selects members by the labels of their Cluster objects, as a metav1.LabelSelector does."""
 
     match_labels: dict[str, str] | None = None
+    """Labels that a member must have."""
     match_expressions: list[LabelSelectorRequirement] | None = None
+    """Further requirements; all must hold."""
 
 
 class HistoryLimits(Model):
@@ -82,8 +109,8 @@ class HistoryLimits(Model):
     """How many days a revision is kept at most after another has replaced it. Absent: only the number matters."""
 
 
-class FederatedContextSpec(Model):
-    """What is wanted."""
+class ContextSettings(Model):
+    """What is wanted of a context, apart from its items."""
 
     cel: ClassVar[list[tuple[str, str]]] = [
         ("!(has(self.clusters) && has(self.clusterSelector))", "set clusters or clusterSelector, not both"),
@@ -93,16 +120,17 @@ class FederatedContextSpec(Model):
     mcp_server_name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
     """Name of the Deployment or StatefulSet that serves the context, in the context's namespace."""
     context_type: ContextType
-    """Which of the server's primitives the items are."""
+    """Which of the MCP server's primitives the items are."""
     clusters: list[str] | None = Field(default=None, max_length=500, min_length=1)
-    """Names of the members that serve it. Neither this nor clusterSelector: every member."""
+    """Names of the members that serve it. With neither names nor selector: every member."""
     cluster_selector: LabelSelector | None = None
-    """Selects the members by the labels of their Cluster objects."""
-    context_payload: ContextPayload = Field(default_factory=ContextPayload)
-    """The declared items. What runs is in MCPContext: members may have changed items since."""
+    """Selects the members that serve it. With neither names nor selector: every member."""
     conflict_policy: ConflictPolicy = Field(default_factory=ConflictPolicy)
+    """How concurrent changes are decided."""
     direction: Direction = Direction.TWO_WAY
+    """Which way changes flow."""
     history: HistoryLimits = Field(default_factory=HistoryLimits)
+    """How much of the past is kept."""
     suspended: bool = False
     """True: nothing is merged or projected until it is false again; members keep what they have."""
 
@@ -111,6 +139,13 @@ class FederatedContextSpec(Model):
         if self.clusters is not None and self.cluster_selector is not None:
             raise ValueError("set clusters or clusterSelector, not both")
         return self
+
+
+class FederatedContextSpec(ContextSettings):
+    """What is wanted."""
+
+    context_payload: ContextPayload = Field(default_factory=ContextPayload)
+    """The declared items. What runs is in MCPContext: members may have changed items since."""
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

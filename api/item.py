@@ -48,7 +48,7 @@ class ItemContent(Model):
     handler: dict[str, Any] | None = Field(default=None, json_schema_extra=FREE_FORM)
     """How a tool answers: exactly one of `static` (a CallToolResult), `python` {entrypoint}, `http` {url, method}."""
     messages: list[dict[str, Any]] | None = Field(default=None, json_schema_extra=FREE_FORM_LIST)
-    """PromptMessages with `{{argument}}` placeholders."""
+    """Messages of a prompt: PromptMessages with `{{argument}}` placeholders."""
     media_type: str | None = Field(default=None, max_length=255)
     """Media type of the content where the definition does not say it."""
     mode: str | None = Field(default=None, pattern=r"^0[0-7]{3}$")
@@ -70,6 +70,7 @@ class Item(ItemContent):
     """A named item of a payload."""
 
     name: ItemName
+    """Name, unique in the payload; also the path of the item in the context directory."""
 
     @property
     def content(self) -> ItemContent:
@@ -86,7 +87,7 @@ class Item(ItemContent):
 
 
 class ContextPayload(Model):
-    """The items of a context."""
+    """The items of a context. Every member gets a copy in plain text: it is no place for secrets."""
 
     items: list[Item] = Field(
         default_factory=list[Item],

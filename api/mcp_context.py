@@ -32,7 +32,7 @@ class LocalRule(Model):
     match: str = Field(min_length=1, max_length=253)
     """Shell-style pattern over item names."""
     local: bool
-    """False: an exception from the rules that follow."""
+    """True: each pod keeps such an item to itself. False: pods share it, whatever later rules say."""
 
 
 class ServedPayload(Model):

@@ -1,4 +1,4 @@
-"""Names that several programs must agree on: group, labels, annotations, finalizers, field managers, sites, reasons."""
+"""Names that several programs must agree on: group, labels, annotations, finalizers, field managers, sites, objects."""
 
 from typing import Final
 
@@ -44,7 +44,7 @@ OPERATOR_SITE: Final = "operator"
 """Kind of site of a person's changes: `operator/<user>#<incarnation>`."""
 
 MEMBER_HEARTBEAT: Final = "mcpfed-member"
-"""Lease in `mcpfed-<cluster>` that the member controller renews: the member is heard of even when nothing changes."""
+"""Lease in `mcpfed-<cluster>` that the member controller renews, so that the member reports even without changes."""
 
 HEARTBEAT_SECONDS: Final = 15
 STALE_AFTER_SECONDS: Final = 3 * HEARTBEAT_SECONDS

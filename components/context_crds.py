@@ -9,7 +9,7 @@ import yaml
 
 from api.names import API_VERSION, GROUP
 from components.component import Component, metadata
-from components.placement import EVERYWHERE, Template, propagate
+from components.propagation import EVERYWHERE, Template, propagate
 
 CRD_DIRECTORY: Final = Path(__file__).parent.parent / "crds"
 PLURALS: Final = ("federatedcontexts", "mcpcontexts", "contextrevisions", "contextreplicas")

@@ -8,13 +8,12 @@ import pulumi_kubernetes as k8s
 
 from components.component import Component, metadata
 from components.context_crds import ContextCRDs
+from components.declaration_args import ContextDeclarationArgs, ServerDeclarationArgs
 from components.federated_context import FederatedContext
-from components.federated_context_args import FederatedContextSettings
 from components.federation_controller import FederationController, FederationControllerArgs
 from components.fleet import Fleet, FleetArgs
 from components.image import default_image
 from components.mcp_server import MCPServer
-from components.mcp_server_args import MCPServerSettings
 from components.member_controllers import MemberControllers
 
 
@@ -23,9 +22,9 @@ class ContextFederationArgs(TypedDict):
 
     fleet: FleetArgs
     """The clusters."""
-    servers: NotRequired[list[MCPServerSettings]]
+    servers: NotRequired[list[ServerDeclarationArgs]]
     """MCP servers."""
-    contexts: NotRequired[list[FederatedContextSettings]]
+    contexts: NotRequired[list[ContextDeclarationArgs]]
     """Contexts."""
     image: NotRequired[str]
     """Image of controllers and agents; default: that of this version of the project."""
@@ -114,7 +113,7 @@ def check_members_exist(args: ContextFederationArgs) -> None:
     members = args["fleet"].get("members")
     if not members:
         return
-    placed: list[tuple[str, MCPServerSettings | FederatedContextSettings]] = [
+    placed: list[tuple[str, ServerDeclarationArgs | ContextDeclarationArgs]] = [
         *(("MCP server", server) for server in args.get("servers", [])),
         *(("context", context) for context in args.get("contexts", [])),
     ]

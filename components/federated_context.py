@@ -5,7 +5,15 @@ import pulumi_kubernetes as k8s
 
 from api.names import API_VERSION
 from components.component import Component, metadata
-from components.federated_context_args import FederatedContextArgs, context_spec
+from components.context_spec import context_spec
+from components.declaration_args import ContextDeclarationArgs
+
+
+class FederatedContextArgs(ContextDeclarationArgs):
+    """A context and where it is declared."""
+
+    control_plane: k8s.Provider
+    """The control plane."""
 
 
 class FederatedContext(Component):

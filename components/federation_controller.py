@@ -9,11 +9,12 @@ from api.names import SYSTEM_NAMESPACE
 from components.component import Component, encoded, metadata
 from components.image import default_image
 from components.permissions import FEDERATION, FEDERATION_SECRETS, Rules, bound, subject
-from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
+from components.pod import CONTAINER_SECURITY, POD_SECURITY, env, liveness, readiness, resources
 from components.service_account_token import account_with_token
 
 NAME: Final = "mcpfed-federation"
 HEALTH_PORT: Final = 8080
+MEMORY_LIMIT: Final = "256Mi"
 CREDENTIAL: Final = "mcpfed-control-plane"
 CREDENTIAL_PATH: Final = "/etc/mcpfed/control-plane"
 
@@ -127,7 +128,7 @@ def federation_pod(args: FederationControllerArgs) -> k8s.core.v1.PodSpecArgsDic
         "ports": [{"name": "health", "container_port": HEALTH_PORT}],
         "volume_mounts": [{"name": "control-plane", "mount_path": CREDENTIAL_PATH, "read_only": True}],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=MEMORY_LIMIT),
         "liveness_probe": liveness(HEALTH_PORT),
         "readiness_probe": readiness(HEALTH_PORT),
     }

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 from api.names import DECLARED_SITE, MERGE_SITE, OPERATOR_SITE, SYSTEM_NAMESPACE, member_namespace
 from components.component import Component
 from components.kubeconfig import ClusterAddress, cluster_address
-from components.registration import Member, register_member, registration_namespace
+from components.registration import MemberRegistration, register_member, registration_namespace
 
 
 class ClusterArgs(TypedDict):
@@ -95,7 +95,7 @@ class Fleet(Component):
             access = _access(name, settings)
             self.members[name] = self._connect(f"member-{name}", name, access)
             origin = {key: str(settings.get(key)) for key in ("provider", "region") if key in settings}
-            member = Member(name, self.members[name], _address(access), settings.get("labels", {}), origin)
+            member = MemberRegistration(name, self.members[name], _address(access), settings.get("labels", {}), origin)
             register_member(self, self.control_plane, member, namespace)
 
 

@@ -1,21 +1,31 @@
 """MCPServer: an MCP server with its agent, as templates on the control plane that Karmada brings to members."""
 
-from typing import Final
+from typing import Final, NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from api.declaration import DEFAULT_PORT, WorkloadKind
 from api.names import IDENTITY_LABEL, SERVER_LABEL
 from components.component import SKIP_AWAIT, Component, metadata
+from components.declaration_args import ServerDeclarationArgs, StorageArgs
 from components.image import default_image
-from components.mcp_server_args import MCPServerArgs, StorageArgs
-from components.mcp_server_pod import CONTEXT_VOLUME, DEFAULT_PORT, pod_template
+from components.mcp_server_pod import CONTEXT_VOLUME, pod_template
 from components.names import check_name
 from components.permissions import AGENT, bound, subject
-from components.placement import Template, propagate, ready_members
+from components.propagation import Template, propagate, ready_members
 
 RBAC: Final = "rbac.authorization.k8s.io/v1"
-KINDS: Final = ("Deployment", "StatefulSet")
+KINDS: Final = tuple(map(str, WorkloadKind))
+
+
+class MCPServerArgs(ServerDeclarationArgs):
+    """An MCP server and where it is declared."""
+
+    control_plane: k8s.Provider
+    """The control plane."""
+    agent_image: NotRequired[str]
+    """Image of the agent; default: that of this version of the project."""
 
 
 class MCPServer(Component):
@@ -25,7 +35,7 @@ class MCPServer(Component):
         """Declare the MCP server.
 
         Raises:
-            ValueError: a name or the kind cannot be one, or `storage` is asked for without a StatefulSet.
+            ValueError: a name or the kind cannot be one, or there is `storage` without a StatefulSet.
         """
         check_name("MCP server", args["name"])
         check_name(f"MCP server {args['name']!r}: namespace", args["namespace"])

@@ -4,12 +4,14 @@ from typing import Final
 
 import pulumi_kubernetes as k8s
 
+from api.declaration import DEFAULT_PORT
 from api.names import CLUSTER_ANNOTATION, SERVER_LABEL
-from components.mcp_server_args import MCPServerSettings
-from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
+from components.declaration_args import ServerDeclarationArgs
+from components.pod import CONTAINER_SECURITY, POD_SECURITY, env, liveness, readiness, resources
 
-DEFAULT_PORT: Final = 8000
+SERVER_MEMORY_LIMIT: Final = "256Mi"
 AGENT_PORT: Final = 8081
+AGENT_MEMORY_LIMIT: Final = "256Mi"
 CONTEXT_VOLUME: Final = "context"
 CONTEXT_PATH: Final = "/context"
 TOKEN_VOLUME: Final = "agent-token"  # noqa: S105
@@ -21,7 +23,7 @@ _CONTEXT_MOUNT: Final[k8s.core.v1.VolumeMountArgsDict] = {"name": CONTEXT_VOLUME
 _SCRATCH_MOUNT: Final[k8s.core.v1.VolumeMountArgsDict] = {"name": "tmp", "mount_path": "/tmp"}  # noqa: S108
 
 
-def pod_template(server: MCPServerSettings, image: str, agent_image: str) -> k8s.core.v1.PodTemplateSpecArgsDict:
+def pod_template(server: ServerDeclarationArgs, image: str, agent_image: str) -> k8s.core.v1.PodTemplateSpecArgsDict:
     """The pod of `server`, which runs `image`.
 
     The agent is a native sidecar: it starts first and ends last, so it sees the server's last writes.
@@ -63,13 +65,13 @@ def _agent(server: str, image: str) -> k8s.core.v1.ContainerArgsDict:
             {"name": TOKEN_VOLUME, "mount_path": TOKEN_PATH, "read_only": True},
         ],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=AGENT_MEMORY_LIMIT),
         "liveness_probe": liveness(AGENT_PORT),
         "readiness_probe": readiness(AGENT_PORT),
     }
 
 
-def _server(server: MCPServerSettings, image: str) -> k8s.core.v1.ContainerArgsDict:
+def _server(server: ServerDeclarationArgs, image: str) -> k8s.core.v1.ContainerArgsDict:
     native = "image" not in server
     values = {"MCPFED_CONTEXT_DIR": CONTEXT_PATH, **(_native_env(server) if native else {}), **server.get("env", {})}
     container: k8s.core.v1.ContainerArgsDict = {
@@ -79,7 +81,7 @@ def _server(server: MCPServerSettings, image: str) -> k8s.core.v1.ContainerArgsD
         "ports": [{"name": "mcp", "container_port": server.get("port", DEFAULT_PORT)}],
         "volume_mounts": [_CONTEXT_MOUNT, _SCRATCH_MOUNT],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=SERVER_MEMORY_LIMIT),
     }
     if "command" in server:
         container["command"] = server["command"]
@@ -88,12 +90,12 @@ def _server(server: MCPServerSettings, image: str) -> k8s.core.v1.ContainerArgsD
     if native:
         container["liveness_probe"] = liveness("mcp", path="/healthz")
         container["readiness_probe"] = readiness("mcp")
-    else:  # of another's server we only know that it listens
+    else:  # all that is known of another server is its port
         container["readiness_probe"] = {"tcp_socket": {"port": "mcp"}, "period_seconds": 5, "timeout_seconds": 3}
     return container
 
 
-def _native_env(server: MCPServerSettings) -> dict[str, str]:
+def _native_env(server: ServerDeclarationArgs) -> dict[str, str]:
     """Port, and the names of the Service: requests to any other name are refused."""
     name = f"{server['name']}.{server['namespace']}"
     hosts = [server["name"], name, f"{name}.svc", f"{name}.svc.cluster.local"]

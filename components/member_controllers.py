@@ -9,11 +9,12 @@ from api.names import CLUSTER_ANNOTATION, IDENTITY_LABEL, SYSTEM_NAMESPACE
 from components.component import SKIP_AWAIT, Component, metadata
 from components.image import default_image
 from components.permissions import CONTEXT, CONTEXT_SECRETS, bound, subject
-from components.placement import Template, propagate, ready_members
-from components.pod import CONTAINER_SECURITY, POD_SECURITY, RESOURCES, env, liveness, readiness
+from components.pod import CONTAINER_SECURITY, POD_SECURITY, env, liveness, readiness, resources
+from components.propagation import Template, propagate, ready_members
 
 NAME: Final = "mcpfed-context"
 HEALTH_PORT: Final = 8082
+MEMORY_LIMIT: Final = "256Mi"
 RBAC: Final = "rbac.authorization.k8s.io/v1"
 
 
@@ -106,7 +107,7 @@ def context_pod(image: str) -> k8s.core.v1.PodSpecArgsDict:
         "env": env({}, {"MCPFED_CLUSTER": f"metadata.annotations['{CLUSTER_ANNOTATION}']", "POD_IP": "status.podIP"}),
         "ports": [{"name": "health", "container_port": HEALTH_PORT}],
         "security_context": CONTAINER_SECURITY,
-        "resources": RESOURCES,
+        "resources": resources(memory_limit=MEMORY_LIMIT),
         "liveness_probe": liveness(HEALTH_PORT),
         "readiness_probe": readiness(HEALTH_PORT),
     }

@@ -4,31 +4,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, cast
 
 from api.item import ContextType, Item, without_nulls
+from components.declaration_args import ItemArgs
 from core.site import directory
-
-
-class ItemArgs(TypedDict):
-    """One tool, MCP resource or prompt of a payload. Plain values only: a payload is no place for secrets."""
-
-    name: str
-    """Name, unique in the payload; also the path of the item in the context directory."""
-    definition: NotRequired[dict[str, Any]]
-    """The raw MCP object: Tool, Resource, ResourceTemplate or Prompt."""
-    text: NotRequired[str]
-    """Content as text: of an MCP resource, or a tool's Python module."""
-    data: NotRequired[str]
-    """Content as base64, for bytes that are not UTF-8 text."""
-    handler: NotRequired[dict[str, Any]]
-    """How a tool answers: one of `static` (a CallToolResult), `python` {entrypoint}, `http` {url, method}."""
-    messages: NotRequired[list[dict[str, Any]]]
-    """Messages of a prompt, with `{{argument}}` placeholders."""
-    media_type: NotRequired[str]
-    """Media type of the content where the definition does not say it."""
-    mode: NotRequired[str]
-    """Permission bits of the content's file, e.g. 0755."""
+from core.values import placeholders
 
 
 def tool(name: str, description: str, input_schema: dict[str, Any], handler: dict[str, Any] | None = None) -> ItemArgs:
@@ -42,7 +23,7 @@ def tool(name: str, description: str, input_schema: dict[str, Any], handler: dic
 
 def prompt(name: str, text: str, description: str = "") -> ItemArgs:
     """A prompt of one user message; every `{{argument}}` in `text` becomes a required argument."""
-    arguments = [{"name": argument, "required": True} for argument in placeholders(text)]
+    arguments = [{"name": argument, "required": True} for argument in placeholders.find(text)]
     definition: dict[str, Any] = {"name": name}
     if description:
         definition["description"] = description
@@ -54,11 +35,6 @@ def prompt(name: str, text: str, description: str = "") -> ItemArgs:
 def user_message(text: str) -> dict[str, Any]:
     """A PromptMessage of the user."""
     return {"role": "user", "content": {"type": "text", "text": text}}
-
-
-def placeholders(text: str) -> list[str]:
-    """Names in `{{name}}`, each once, in order."""
-    return list(dict.fromkeys(re.findall(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}", text)))
 
 
 def static_text(text: str) -> dict[str, Any]:

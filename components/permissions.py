@@ -49,7 +49,6 @@ FEDERATION: Final[Rules] = [
     allow("", ["serviceaccounts"], [*READ, "create", "patch", "delete"]),
     allow("", ["serviceaccounts/token"], ["create"]),
     allow("rbac.authorization.k8s.io", ["roles", "rolebindings"], [*READ, "create", "patch", "delete"]),
-    allow("", ["events"], ["create", "patch"]),
 ]
 """The federation controller, on the control plane."""
 
@@ -61,7 +60,6 @@ CONTEXT: Final[Rules] = [
     allow(GROUP, ["mcpcontexts/status", "contextreplicas/status"], ["patch", "update"]),
     allow(GROUP, ["contextreplicas"], [*READ, "patch", "update"]),
     allow("apps", ["deployments", "statefulsets"], READ),
-    allow("", ["events"], ["create", "patch"]),
 ]
 """The context controller, in its member."""
 

@@ -1,4 +1,4 @@
-"""Parts of a pod's specification that all our pods share: restricted security, sizes, environment, probes."""
+"""Parts of a pod's specification that all our pods share: restricted security, resources, environment, probes."""
 
 from typing import Any, Final
 
@@ -21,10 +21,10 @@ CONTAINER_SECURITY: Final[k8s.core.v1.SecurityContextArgsDict] = {
     "capabilities": {"drop": ["ALL"]},
 }
 
-RESOURCES: Final[k8s.core.v1.ResourceRequirementsArgsDict] = {
-    "requests": {"cpu": "20m", "memory": "64Mi"},
-    "limits": {"memory": "256Mi"},
-}
+
+def resources(*, memory_limit: str) -> k8s.core.v1.ResourceRequirementsArgsDict:
+    """A container's share of its node: little is reserved, memory is limited, the CPU is not."""
+    return {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": memory_limit}}
 
 
 def env(values: dict[str, Any], fields: dict[str, str]) -> list[k8s.core.v1.EnvVarArgsDict]:

@@ -22,8 +22,8 @@ _ACCOUNT: Final = "mcpfed-karmada"
 
 
 @dataclass(frozen=True)
-class Member:
-    """A member that is registered."""
+class MemberRegistration:
+    """What registering a member takes."""
 
     name: str
     provider: k8s.Provider
@@ -45,7 +45,7 @@ def registration_namespace(component: Component, control_plane: k8s.Provider) ->
 
 
 def register_member(
-    component: Component, control_plane: k8s.Provider, member: Member, namespace: k8s.core.v1.Namespace
+    component: Component, control_plane: k8s.Provider, member: MemberRegistration, namespace: k8s.core.v1.Namespace
 ) -> k8s.apiextensions.CustomResource:
     """Declare what makes `member` one; done when Karmada reports it Ready. Returns its Cluster object."""
     account, binding = _karmada_account(component, member)
@@ -70,7 +70,9 @@ def register_member(
     )
 
 
-def _karmada_account(component: Component, member: Member) -> tuple[Account, k8s.rbac.v1.ClusterRoleBinding]:
+def _karmada_account(
+    component: Component, member: MemberRegistration
+) -> tuple[Account, k8s.rbac.v1.ClusterRoleBinding]:
     """The account with which Karmada writes to the member."""
     provider, logical_name = member.provider, f"{component.name}-{member.name}-karmada"
     namespace = k8s.core.v1.Namespace(

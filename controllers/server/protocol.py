@@ -28,8 +28,8 @@ from mcp_types import (
 from api.item import ContextType
 from controllers.server.catalog import Catalog
 from controllers.server.handshake_clients import Context, HandshakeClients
-from controllers.server.placeholders import fill
 from controllers.server.tool_handlers import failure
+from core.values.placeholders import fill
 
 NAME: Final = "mcp-federation"
 TTL_MILLISECONDS: Final = 100

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.item import ContextType
-from components.federated_context_args import FederatedContextSettings
-from components.mcp_server_args import MCPServerSettings
-from components.payload import ItemArgs, from_mcp_dump, static_json, static_text, user_message
+from components.declaration_args import ContextDeclarationArgs, ItemArgs, ServerDeclarationArgs
+from components.payload import from_mcp_dump, static_json, static_text, user_message
 
 HERE: Final = Path(__file__).parent
 DUMP: Final = HERE.parent / "reference_servers.json"
 NAME: Final = "assistant"
 
-SERVERS: Final[list[MCPServerSettings]] = [{"name": NAME, "namespace": NAME}]
+SERVERS: Final[list[ServerDeclarationArgs]] = [{"name": NAME, "namespace": NAME}]
 
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "echo": static_text("Echo from the federation."),
@@ -38,7 +37,7 @@ MESSAGES: Final[Mapping[str, list[dict[str, Any]]]] = {
 }
 
 
-def contexts() -> list[FederatedContextSettings]:
+def contexts() -> list[ContextDeclarationArgs]:
     """The three contexts, in every member."""
     return [
         _context(ContextType.TOOLS, [_with_handler(item) for item in from_mcp_dump(DUMP, ContextType.TOOLS)]),
@@ -47,12 +46,12 @@ def contexts() -> list[FederatedContextSettings]:
     ]
 
 
-def _context(context_type: ContextType, items: list[ItemArgs]) -> FederatedContextSettings:
+def _context(context_type: ContextType, items: list[ItemArgs]) -> ContextDeclarationArgs:
     return {
         "name": f"{NAME}-{context_type}",
         "namespace": NAME,
         "mcp_server_name": NAME,
-        "context_type": context_type.value,
+        "context_type": context_type,
         "items": items,
     }
 

@@ -141,7 +141,8 @@ def stack_config(layout: Layout, state: FleetState) -> dict[str, Any]:
         "members": {name: cluster(name) for name in members},
         "register": True,
     }
-    return {f"{PROJECT}:fleet": fleet, f"{PROJECT}:retainCrds": False}
+    declarations = "examples.assistant.contexts"
+    return {f"{PROJECT}:fleet": fleet, f"{PROJECT}:declarations": declarations, f"{PROJECT}:retainCrds": False}
 
 
 def write_shell_environment(layout: Layout, pulumi: Pulumi) -> Path:

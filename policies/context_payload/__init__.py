@@ -1,1 +1,1 @@
-"""The policy pack that judges the payloads of FederatedContexts before anything is created."""
+"""The policy pack that judges FederatedContexts before anything is created."""

@@ -8,8 +8,9 @@ from pulumi_policy import (
     ResourceValidationPolicy,
 )
 
-from policies.context_payload.payload import read_context
-from policies.context_payload.rules import RULES, Rule
+from policies.context_payload.declared import read_context
+from policies.context_payload.rule import Rule
+from policies.context_payload.rules import RULES
 
 KIND = "kubernetes:mcpfed.io/v1alpha1:FederatedContext"
 

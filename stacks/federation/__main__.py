@@ -5,7 +5,8 @@ from pathlib import Path
 import pulumi
 
 from components.context_federation import ContextFederation
-from stacks.federation.config import federation_args, read
+from stacks.federation.arguments import federation_args
+from stacks.federation.config import read
 
 PROJECT = Path(__file__).parents[2]
 

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.declaration import WorkloadKind
 from components.context_federation import ContextFederation, ContextFederationArgs
 from tests.contract.federations import fleet
 from tests.contract.recording import Registration, is_secret, record
@@ -28,7 +29,7 @@ def federations(draw: st.DrawFn) -> ContextFederationArgs:
         {
             "namespace": namespace,
             "name": name,
-            "kind": draw(st.sampled_from(["Deployment", "StatefulSet"])),
+            "kind": draw(st.sampled_from([*WorkloadKind, "Deployment", "StatefulSet"])),
             **draw(placement),
         }
         for namespace, name in draw(where)

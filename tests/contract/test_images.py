@@ -148,7 +148,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def engine(programs: Path, name: str, script: str = 'echo "$@"') -> None:
-    """Puts a stand-in for a container engine on the PATH, which tells how it was called."""
+    """Puts a stand-in for a container engine on the PATH, which prints how it was called."""
     (programs / name).write_text(f"#!/bin/sh\n{script}\n")
     (programs / name).chmod(0o755)
 

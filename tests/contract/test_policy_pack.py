@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from components.federated_context_args import context_spec
+from components.context_spec import context_spec
 from examples.assistant import contexts as assistant
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,7 @@ def test_the_pack_names_its_policies(analyzer: Any) -> None:
     assert info.name == "context-payload"
     assert [policy.name for policy in info.policies] == [
         "unique-names",
+        "conflict-policy",
         "r01-tool-name",
         "r02-shape",
         "r21-uri",

@@ -161,7 +161,7 @@ def test_everything_that_a_policy_selects_is_declared(registrations: list[Regist
             assert (selector["kind"], namespace, selector["name"]) in declared
 
 
-def test_the_kinds_are_protected_and_retained_unless_told_otherwise(registrations: list[Registration]) -> None:
+def test_the_kinds_are_protected_and_retained_by_default(registrations: list[Registration]) -> None:
     def guards(found: list[Registration]) -> set[tuple[bool, bool]]:
         return {
             (each.protect, each.retain_on_delete) for each in found if each.type.endswith("CustomResourceDefinition")

@@ -61,6 +61,11 @@ def revision(namespace: str) -> dict[str, Any]:
         ({"mcpServerName": "Not A Name"}, "mcpServerName"),
         ({"history": {"revisions": 0}}, "revisions"),
         ({"direction": "Sideways"}, "direction"),
+        ({"conflictPolicy": {"default": "ClusterPriority"}}, "ClusterPriority needs conflictPolicy.priority"),
+        (
+            {"conflictPolicy": {"priority": [], "rules": [{"match": "a", "policy": "ClusterPriority"}]}},
+            "ClusterPriority needs conflictPolicy.priority",
+        ),
     ],
 )
 async def test_a_wrong_context_is_refused_with_the_field_and_the_reason(
@@ -68,6 +73,20 @@ async def test_a_wrong_context_is_refused_with_the_field_and_the_reason(
 ) -> None:
     with pytest.raises(Invalid, match=message):
         await api.create(FEDERATED_CONTEXT, context(namespace, **spec))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"default": "ClusterPriority", "priority": ["m1"]},
+        {"priority": ["m1"], "rules": [{"match": "a", "policy": "ClusterPriority"}]},
+        {"rules": [{"match": "a"}, {"match": "b", "policy": "Manual"}]},
+    ],
+)
+async def test_a_conflict_policy_is_taken_with_the_order_of_clusters_that_it_needs(
+    api: Api, namespace: str, policy: dict[str, Any]
+) -> None:
+    assert await api.create(FEDERATED_CONTEXT, context(namespace, conflictPolicy=policy))
 
 
 async def test_a_name_that_is_no_label_value_is_refused(api: Api, namespace: str) -> None:

@@ -4,13 +4,13 @@ from typing import Any, cast
 
 import pytest
 
-from components.mcp_server import MCPServer
-from components.mcp_server_args import MCPServerArgs, MCPServerSettings
+from components.declaration_args import ServerDeclarationArgs
+from components.mcp_server import MCPServer, MCPServerArgs
 from components.mcp_server_pod import pod_template
 
 
 def spec(**settings: Any) -> dict[str, Any]:
-    server = cast("MCPServerSettings", {"name": "notes", "namespace": "team", **settings})
+    server = cast("ServerDeclarationArgs", {"name": "notes", "namespace": "team", **settings})
     template = cast("dict[str, Any]", pod_template(server, settings.get("image", "ours:1"), "agent:1"))
     return template["spec"]
 
@@ -25,13 +25,13 @@ def test_our_server_answers_to_the_names_of_its_service() -> None:
     assert environment(server)["MCPFED_ALLOWED_HOSTS"] == "notes,notes.team,notes.team.svc,notes.team.svc.cluster.local"
 
 
-def test_our_server_listens_where_it_is_told() -> None:
+def test_our_server_listens_at_the_port_that_is_declared() -> None:
     (server,) = spec(port=9000)["containers"]
     assert environment(server)["MCPFED_SERVER_PORT"] == "9000"
     assert server["ports"] == [{"name": "mcp", "container_port": 9000}]
 
 
-def test_another_server_runs_its_own_command_and_is_only_asked_to_listen() -> None:
+def test_another_server_runs_its_own_command_and_is_only_expected_to_listen() -> None:
     (server,) = spec(image="theirs:2")["containers"]
     assert "command" not in server
     assert "liveness_probe" not in server

@@ -1,36 +1,17 @@
-"""Where Karmada copies templates to: placements and propagation policies."""
+"""Propagation: which templates Karmada copies to which members."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, NotRequired, TypedDict
+from typing import Any, Final, NamedTuple
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from api.federated_context import LabelSelector
 from components.component import metadata
+from components.declaration_args import LabelSelectorArgs
 from core.hub.placement import TOLERATIONS, karmada_placement
 
 POLICY_API: Final = "policy.karmada.io/v1alpha1"
-
-
-class LabelSelectorRequirementArgs(TypedDict):
-    """One requirement of a label selector."""
-
-    key: str
-    """Label."""
-    operator: str
-    """In, NotIn, Exists or DoesNotExist."""
-    values: NotRequired[list[str]]
-    """Values, for In and NotIn."""
-
-
-class LabelSelectorArgs(TypedDict):
-    """Selects members by the labels of their Cluster objects."""
-
-    match_labels: NotRequired[dict[str, str]]
-    """Labels that a member must have."""
-    match_expressions: NotRequired[list[LabelSelectorRequirementArgs]]
-    """Further requirements."""
 
 
 class Template(NamedTuple):
@@ -55,7 +36,7 @@ def ready_members(
 def propagate(
     logical_name: str,
     templates: Sequence[Template],
-    where: Mapping[str, Any],
+    placement: Mapping[str, Any],
     opts: pulumi.ResourceOptions,
     *,
     name: str,
@@ -67,7 +48,7 @@ def propagate(
     Args:
         logical_name: of the Pulumi resource.
         templates: what is copied.
-        where: Karmada placement.
+        placement: as Karmada writes it.
         opts: options of the Pulumi resource.
         name: of the policy.
         namespace: where the templates are; None: they have no namespace.
@@ -79,6 +60,6 @@ def propagate(
         api_version=POLICY_API,
         kind="ClusterPropagationPolicy" if namespace is None else "PropagationPolicy",
         metadata=metadata(name, namespace),
-        spec={"resourceSelectors": selectors, "placement": where, **fields},
+        spec={"resourceSelectors": selectors, "placement": placement, **fields},
         opts=opts,
     )

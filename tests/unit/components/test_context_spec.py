@@ -4,14 +4,17 @@ from typing import Any, cast
 
 import pulumi
 import pytest
+from pydantic.alias_generators import to_camel
 
+from api.federated_context import ConflictPolicyName, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
-from components.federated_context_args import FederatedContextSettings, context_spec
+from components.context_spec import context_spec
+from components.declaration_args import ContextDeclarationArgs
 
 
-def settings(*items: dict[str, Any], **others: Any) -> FederatedContextSettings:
+def settings(*items: dict[str, Any], **others: Any) -> ContextDeclarationArgs:
     base = {"name": "notes", "namespace": "team", "mcp_server_name": "assistant", "context_type": "resources"}
-    return cast("FederatedContextSettings", {**base, "items": list(items), **others})
+    return cast("ContextDeclarationArgs", {**base, "items": list(items), **others})
 
 
 def document(name: str = "a.md", **fields: Any) -> dict[str, Any]:
@@ -36,6 +39,29 @@ def test_a_spec_holds_what_was_set_in_the_words_of_the_api() -> None:
     }
 
 
+def test_everything_that_the_api_knows_can_be_declared_with_its_type() -> None:
+    declared: ContextDeclarationArgs = {
+        "name": "notes",
+        "namespace": "team",
+        "mcp_server_name": "assistant",
+        "context_type": "prompts",
+        "items": [],
+        "cluster_selector": {"match_expressions": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+        "conflict_policy": {
+            "default": ConflictPolicyName.CLUSTER_PRIORITY,
+            "priority": ["m2", "m1"],
+            "rules": [{"match": "notes/*", "policy": "Manual", "direction": "FromMember"}],
+        },
+        "direction": "TwoWay",
+        "history": {"revisions": 5, "days": 30},
+        "suspended": True,
+    }
+    spec = context_spec(declared)
+    assert set(spec) == {to_camel(field) for field in FederatedContextSpec.model_fields} - {"clusters"}
+    assert spec["conflictPolicy"]["priority"] == ["m2", "m1"]
+    assert spec["history"] == {"revisions": 5, "days": 30}
+
+
 def test_a_selector_is_written_in_camel_case() -> None:
     spec = context_spec(settings(cluster_selector={"match_labels": {"some_label": "x"}}))
     assert spec["clusterSelector"] == {"matchLabels": {"some_label": "x"}}
@@ -53,18 +79,22 @@ def test_a_selector_is_written_in_camel_case() -> None:
         (settings(document(surprise=1)), r"context 'notes', item 'a.md': surprise: "),
         (settings({"text": "x"}), r"context 'notes', item 'number 1': name: "),
         (settings(clusters=["a"], cluster_selector={}), r"context 'notes', spec: .*clusters or clusterSelector"),
+        (
+            settings(conflict_policy={"default": "ClusterPriority"}),
+            r"context 'notes', spec: conflict_policy: .*ClusterPriority needs conflictPolicy\.priority",
+        ),
         (settings(context_type="files"), r"context 'notes', spec: .*'tools', 'resources' or 'prompts'"),
         (settings(name="Not A Name"), r"context 'Not A Name': a name has at most 63"),
         (settings(namespace="a.b"), r"context 'notes': namespace 'a.b': a name has at most 63"),
         (settings(mcp_server_name="Not A Name"), r"context 'notes', spec: mcp_server_name: "),
     ],
 )
-def test_a_fault_is_refused_by_context_and_item(declared: FederatedContextSettings, message: str) -> None:
+def test_a_fault_is_refused_by_context_and_item(declared: ContextDeclarationArgs, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         context_spec(declared)
 
 
-def test_a_fault_is_told_without_the_contents() -> None:
+def test_a_fault_is_reported_without_the_contents() -> None:
     with pytest.raises(ValueError, match="context 'notes'") as refused:
         context_spec(settings(document(text="my confidential note", data="bXk=", mode="x")))
     assert "confidential" not in str(refused.value)

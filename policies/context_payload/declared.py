@@ -25,6 +25,7 @@ class DeclaredContext:
 
     name: str
     context_type: str
+    conflict_policy: Mapping[str, Any]
     payload: Mapping[str, Any]
     items: Sequence[DeclaredItem]
 
@@ -35,7 +36,11 @@ def read_context(props: object) -> DeclaredContext:
     spec, metadata = mapping(resource.get("spec")), mapping(resource.get("metadata"))
     payload = mapping(spec.get("contextPayload"))
     return DeclaredContext(
-        str(metadata.get("name", "?")), str(spec.get("contextType", "")), payload, list(_items(payload.get("items")))
+        name=str(metadata.get("name", "?")),
+        context_type=str(spec.get("contextType", "")),
+        conflict_policy=mapping(spec.get("conflictPolicy")),
+        payload=payload,
+        items=list(_items(payload.get("items"))),
     )
 
 

@@ -1,10 +1,15 @@
-"""Placeholders `{{name}}` in the texts of prompts and resource templates."""
+"""Placeholders `{{name}}` in the texts of prompts and resource templates: which there are, and filling them in."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+
+
+def find(text: str) -> list[str]:
+    """Names of the placeholders in a text, each once, in order."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 
 def fill(value: Any, arguments: Mapping[str, str]) -> Any:

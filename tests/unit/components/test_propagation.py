@@ -1,9 +1,9 @@
 """Placements as Karmada reads them."""
 
-from components.placement import EVERYWHERE, ready_members
+from components.propagation import EVERYWHERE, ready_members
 
 
-def test_by_default_every_ready_member_is_meant() -> None:
+def test_by_default_every_ready_member_is_selected() -> None:
     assert ready_members()["clusterAffinity"] == {"labelSelector": {"matchLabels": {"mcpfed.io/ready": "true"}}}
 
 
