@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import structlog
-import yaml
 
+from kube import kubeconfig
 from kube.errors import ConfigurationError
 
 _log = structlog.get_logger(__name__)
@@ -111,24 +111,24 @@ def from_kubeconfig(source: Path | Mapping[str, Any], context: str | None = None
     """Credentials from a kubeconfig file or its contents; `context` None means its current one."""
 
     async def load() -> Access:
-        return await _Kubeconfig(source, context).access()
+        return await _Reading(source, context).access()
 
     return Credentials(load)
 
 
-class _Kubeconfig:
+class _Reading:
     """One reading of a kubeconfig; remembers which files it has read."""
 
     def __init__(self, source: Path | Mapping[str, Any], context: str | None) -> None:
         self._files: list[Path] = []
         self._base = source.parent if isinstance(source, Path) else Path()
         self._label = f"kubeconfig {source}" if isinstance(source, Path) else "kubeconfig"
-        self._config = self._parse(source) if isinstance(source, Path) else source
-        name = context or str(self._config.get("current-context") or "")
-        entry = self._named("contexts", "context", name)
-        self._cluster = self._named("clusters", "cluster", str(entry.get("cluster")))
-        user = str(entry.get("user") or "")
-        self._user: Mapping[str, Any] = self._named("users", "user", user) if user else {}
+        try:
+            config = kubeconfig.parse(self._file(source.name)) if isinstance(source, Path) else source
+            entry = kubeconfig.Entry(config, context)
+            self._cluster, self._user = entry.cluster, entry.user
+        except ValueError as error:
+            self._fail(str(error))
 
     async def access(self) -> Access:
         user, cluster = self._user, self._cluster
@@ -156,21 +156,6 @@ class _Kubeconfig:
             expires=expires,
             files=tuple(self._files),
         )
-
-    def _parse(self, path: Path) -> Mapping[str, Any]:
-        self._files.append(path)
-        try:
-            parsed: object = yaml.safe_load(_read(path))
-        except yaml.YAMLError as error:
-            # The parser's own text quotes the line, which may hold a token.
-            raise ConfigurationError(f"{self._label}: not valid YAML") from error
-        return cast("Mapping[str, Any]", parsed) if isinstance(parsed, dict) else self._fail("not a mapping")
-
-    def _named(self, section: str, field: str, name: str) -> Mapping[str, Any]:
-        for entry in self._config.get(section) or ():
-            if entry.get("name") == name:
-                return entry.get(field) or {}
-        return self._fail(f"no {field} named {name!r} in {section}")
 
     def _bytes(self, holder: Mapping[str, Any], field: str) -> bytes | None:
         if data := holder.get(f"{field}-data"):

@@ -120,8 +120,8 @@ async def test_a_plugin_that_fails_is_reported() -> None:
 @pytest.mark.parametrize(
     ("config", "context", "problem"),
     [
-        (kubeconfig(), "absent", "no context named 'absent' in contexts"),
-        (kubeconfig(), "broken", "no cluster named 'absent' in clusters"),
+        (kubeconfig(), "absent", "no context 'absent'; it has: one, anonymous, broken"),
+        (kubeconfig(), "broken", "no cluster 'absent'; it has: c"),
         (kubeconfig(server=""), None, "the cluster has no server"),
         (kubeconfig(cluster={"certificate-authority-data": "%%%"}), None, "certificate-authority-data is not base64"),
         (kubeconfig(cluster={"certificate-authority-data": "aGVsbG8="}), None, "cannot be read as PEM"),
@@ -143,7 +143,7 @@ async def test_a_missing_or_malformed_file_is_named_and_not_quoted(tmp_path: Pat
     with pytest.raises(ConfigurationError, match=f"kubeconfig {path}: not valid YAML$"):
         await Api.from_kubeconfig(path)
     path.write_text("just text")
-    with pytest.raises(ConfigurationError, match="not a mapping"):
+    with pytest.raises(ConfigurationError, match="not a kubeconfig"):
         await Api.from_kubeconfig(path)
 
 
