@@ -1,61 +1,57 @@
-"""Report: what the pods here serve → MCPContext.status in the member. Needs nothing of the control plane."""
+"""report: what the pods here serve → MCPContext.status in the member. Needs nothing of the control plane."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from api.names import API_VERSION, CONTEXT_MANAGER
+from controllers.context.caches import MemberCaches
 from controllers.context.heartbeat import Heartbeat
-from controllers.context.member import Member
 from controllers.context.mirror import Mirror
+from controllers.wall_clock import rfc3339, utc_now
 from core.member import member_status
 from kube.controller import Done, Result
 from kube.errors import NotFound
 from kube.kinds import MCP_CONTEXT, ObjectKey
 
 
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
-class Report:
-    """Reconciles the status of the contexts of a member."""
+class StatusReporter:
+    """Reconciles the status of the MCPContexts of a member."""
 
     def __init__(
-        self, member: Member, mirror: Mirror, heartbeat: Heartbeat, now: Callable[[], datetime] = utc_now
+        self, caches: MemberCaches, mirror: Mirror, heartbeat: Heartbeat, now: Callable[[], datetime] = utc_now
     ) -> None:
-        self._member = member
+        self._caches = caches
         self._mirror = mirror
         self._heartbeat = heartbeat
         self._now = now
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings one context's status up to date."""
-        context = self._member.context(key)
+        context = self._caches.context(key)
         if context is None:
             return Done()
-        wanted = member_status.status(
+        desired = member_status.status(
             context,
-            self._member.live_sites(key),
-            self._member.server_exists(context),
-            now=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            self._caches.live_sites(key),
+            self._caches.server_exists(context),
+            now=rfc3339(self._now()),
             refusal=self._mirror.refusal(key),
             control_plane_silent=self._heartbeat.is_silent,
         )
-        if wanted == context.status:
+        if desired == context.status:
             return Done()
         body = {
             "apiVersion": API_VERSION,
             "kind": "MCPContext",
             "metadata": {"namespace": key.namespace, "name": key.name, "uid": context.metadata.uid},
-            "status": wanted.wire(),
+            "status": desired.wire(),
         }
         # Gone meanwhile: nothing is left to be reported.
         with suppress(NotFound):
-            self._member.contexts.observe(
-                await self._member.api.apply(MCP_CONTEXT, body, CONTEXT_MANAGER, "status", force=True)
+            self._caches.contexts.observe(
+                await self._caches.api.apply(MCP_CONTEXT, body, CONTEXT_MANAGER, "status", force=True)
             )
         return Done()
