@@ -1,4 +1,4 @@
-"""What the command line cannot do, told in one line."""
+"""What the command line cannot do, as one line."""
 
 from pydantic import ValidationError
 

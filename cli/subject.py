@@ -1,14 +1,12 @@
 """Which context is meant, and what the control plane knows of it."""
 
-import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
-from cli.connection import connect
+from cli.options import Common
 from cli.problem import Problem
 from kube.client import Api
 from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
@@ -76,14 +74,10 @@ async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
     raise Problem(f"no FederatedContext {name} in {where}: `mcpfed status` lists them")
 
 
-def load(given: str, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None) -> Subject:
+async def load(options: Common, given: str) -> Subject:
     """As `read`, over a connection of its own."""
-
-    async def loaded() -> Subject:
-        async with await connect(kubeconfig, kubeconfig_context) as api:
-            return await read(api, given, namespace)
-
-    return asyncio.run(loaded())
+    async with await options.connect() as api:
+        return await read(api, given, options.namespace)
 
 
 async def read(api: Api, given: str, namespace: str | None) -> Subject:
