@@ -8,7 +8,6 @@ import binascii
 import importlib
 import os
 import ssl
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import structlog
 
 from kube import kubeconfig
 from kube.errors import ConfigurationError
+from kube.tls import client_context
 
 _log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ def from_service_account(directory: Path) -> Credentials:
     token, authority = directory / "token", directory / "ca.crt"
 
     async def load() -> Access:
-        tls = _tls(authority=_read(authority), certificate=None, key=None, verify=True)
+        tls = client_context(authority=_read(authority), certificate=None, key=None, verify=True)
         return Access(server, f"Bearer {_read(token).decode().strip()}", tls, files=(token, authority))
 
     return Credentials(load)
@@ -141,7 +141,7 @@ class _Reading:
                 "client-certificate-data": _encoded(issued.get("clientCertificateData")),
                 "client-key-data": _encoded(issued.get("clientKeyData")),
             }
-        tls = _tls(
+        tls = client_context(
             authority=self._bytes(cluster, "certificate-authority"),
             certificate=self._bytes(user, "client-certificate"),
             key=self._bytes(user, "client-key"),
@@ -208,25 +208,6 @@ def _fingerprint(path: Path) -> object:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _tls(authority: bytes | None, certificate: bytes | None, key: bytes | None, verify: bool) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
-        # As every Kubernetes client does: authorities made by common tools lack what RFC 5280 asks for.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if certificate and key:
-            # The ssl module takes a client's key only from a file: it exists, private, for this moment.
-            with tempfile.TemporaryDirectory() as directory:
-                chain = Path(directory, "client.pem")
-                chain.write_bytes(certificate + b"\n" + key)
-                context.load_cert_chain(chain)
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(f"a certificate or key cannot be read as PEM: {error}") from error
-    return context
 
 
 def _encoded(pem: str | None) -> str | None:

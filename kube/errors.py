@@ -1,4 +1,4 @@
-"""What can go wrong between us and an API server, as types that a caller can tell apart."""
+"""What can go wrong between us and an API server, as types that a caller can distinguish."""
 
 from __future__ import annotations
 

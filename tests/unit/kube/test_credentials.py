@@ -169,7 +169,7 @@ async def test_a_token_that_the_server_refuses_is_read_again_and_the_request_rep
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.headers["Authorization"] == "Bearer new":
             return await sends(obj("a", 3))(request)
-        # Rotated in place, between our look at the file and the server's answer, with nothing to tell by.
+        # Rotated in place, between our look at the file and the server's answer, with nothing that shows it.
         before = token.stat()
         token.write_text("new")
         os.utime(token, ns=(before.st_atime_ns, before.st_mtime_ns))
