@@ -1,4 +1,4 @@
-"""`mcpfed confirm`: a person's word that what halted a cluster, such as many items gone at once, is meant."""
+"""`mcpfed confirm`: a person confirms that what halted a cluster, such as many items gone at once, is intended."""
 
 from typing import Annotated
 
@@ -38,7 +38,7 @@ async def confirm(
 
 
 async def _halted(api: Api, key: ObjectKey, where: str) -> list[SiteState]:
-    """The sites that have halted and say what they would publish."""
+    """The sites that have halted and report what they would publish."""
     raw = await api.get(CONTEXT_REPLICA, *key)
     if raw is None:
         raise Problem(f"{where} has reported nothing: `mcpfed status` says why")

@@ -32,7 +32,7 @@ for command in (status, get, history, show, diff, rollback, conflicts, resolve, 
 
 
 def main() -> None:
-    """Entry point: failures that a person can mend are one line on stderr."""
+    """Entry point: failures that a person can correct are one line on stderr."""
     configure_logging("ERROR")
     try:
         app()

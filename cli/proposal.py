@@ -1,4 +1,4 @@
-"""How a person's changes are made: the command is a site of its own, and the federation controller takes it in."""
+"""A person's changes: the proposal of a site of their own, on which the federation controller decides."""
 
 import getpass
 import secrets
@@ -66,7 +66,7 @@ async def propose(api: Api, subject: Subject, desired: Mapping[str, ItemContent 
 
 
 async def applied(api: Api, context: FederatedContext, version: int) -> bool:
-    """Whether every cluster comes to serve a version, or a later one, in time."""
+    """Whether every cluster serves a version, or a later one, within APPLIED_SECONDS."""
     metadata = context.metadata
     selector = f"metadata.name={metadata.name}"
     async with following(api, FEDERATED_CONTEXT, metadata.namespace, field_selector=selector) as (reflector, changed):
@@ -109,7 +109,7 @@ def _replica(context: FederatedContext, incarnation: str, state: SiteState) -> O
 
 
 async def _user(api: Api) -> str:
-    """Who asks, as the control plane knows them; where it does not say, as this machine does."""
+    """The user's name on the control plane; on this machine if the control plane does not report it."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer: Any = await api.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)

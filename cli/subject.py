@@ -1,4 +1,4 @@
-"""Which context is meant, and what the control plane knows of it."""
+"""The context that a command is about, found by name, and its retained revisions."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def full_name(context: FederatedContext) -> str:
 
 
 async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
-    """The context that a person means.
+    """The context that a person names.
 
     Raises:
         Problem: there is none of that name, or one in each of several namespaces.
@@ -81,7 +81,7 @@ async def load(options: Common, given: str) -> Subject:
 
 
 async def read(api: Api, given: str, namespace: str | None) -> Subject:
-    """The context that a person means, with its revisions.
+    """The context that a person names, with its revisions.
 
     Raises:
         Problem: there is no such context, or it is ambiguous.

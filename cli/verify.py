@@ -91,7 +91,7 @@ async def _online(options: Common, given: str) -> Report:
 
 
 def _anchors(context: FederatedContext, replicas: Iterable[ContextReplicaSpec]) -> list[Anchor]:
-    """What the sites of a context say that they have applied."""
+    """What the sites of a context report as applied."""
     place = (context.metadata.namespace, context.metadata.name)
     sites = [site for spec in replicas if (spec.context_namespace, spec.context) == place for site in spec.sites]
     return [Anchor(site.site, site.base_version, site.base_digest) for site in sites if site.base_digest]

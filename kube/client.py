@@ -182,7 +182,7 @@ class Api:
             label_selector: only objects that match.
             field_selector: only objects that match.
             initial_events: begin with every object there is and a bookmark at their end (a streaming list).
-            timeout_seconds: when the server shall end the watch.
+            timeout_seconds: after how long the server ends the watch.
             idle_seconds: how long silence is taken for a quiet server (a bookmark comes every minute).
 
         Raises:
@@ -240,10 +240,10 @@ def _label(method: str, kind: Kind, namespace: str | None, name: str | None, sub
 
 
 def _is_unserved(error: NotFound) -> bool:
-    """Whether there is no such path: an API server says so in plain text, not with a Status that has a reason."""
+    """Whether there is no such path: an API server then answers in plain text, not with a Status that has a reason."""
     return not error.reason
 
 
 def _typed(kind: Kind, obj: Object) -> Object:
-    """The object saying what it is: a server wants that, and leaves it out of the items of a list."""
+    """The object with its `apiVersion` and `kind`: required by a server, and left out of a list's items."""
     return {"apiVersion": kind.api_version, "kind": kind.name, **obj}

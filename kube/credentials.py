@@ -1,4 +1,4 @@
-"""Where an API server is and how to be let in: from a kubeconfig or a pod's ServiceAccount."""
+"""Address of an API server and credentials for it: from a kubeconfig or a pod's ServiceAccount."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXPIRY_MARGIN_SECONDS = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Access:
-    """What a request needs to reach an API server and be let in."""
+    """What a request needs to reach an API server and to authenticate."""
 
     server: str
     """URL without a slash at its end."""

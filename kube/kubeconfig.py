@@ -21,12 +21,12 @@ class Entry:
 
     @property
     def cluster(self) -> Mapping[str, Any]:
-        """Where the API server is; ValueError if it is not there."""
+        """Address and TLS of the API server; ValueError if the cluster is not there."""
         return _named(self._config, "cluster", str(self._names.get("cluster")))
 
     @property
     def user(self) -> Mapping[str, Any]:
-        """How to be let in, empty if the context names no user; ValueError if it is not there."""
+        """Credentials, empty if the context names no user; ValueError if the user is not there."""
         name = str(self._names.get("user") or "")
         return _named(self._config, "user", name) if name else {}
 

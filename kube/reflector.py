@@ -104,7 +104,7 @@ class Reflector:
             self._notify(subscriber, key, None, obj)
 
     def observe(self, obj: Object) -> None:
-        """Takes in what a write has returned, so that its writer need not wait for the watch to read it here.
+        """Stores what a write has returned, so that its writer need not wait for the watch to find it in the cache.
 
         Nothing happens if the watch is already past it.
         """
@@ -153,7 +153,7 @@ class Reflector:
     def _react(self, error: Exception) -> None:
         if isinstance(error, (Gone, FutureVersion)):
             self._version = None
-        # A server that does not stream lists says so, or sends what never ends with the bookmark that we await.
+        # A server that does not stream lists refuses, or never sends the bookmark that ends one.
         if self._version is None and isinstance(error, (BadRequest, Invalid, Silent)):
             self._streams_lists = False
         _log.warning("watch broken", kind=self.kind.name, error=str(error))
@@ -208,7 +208,7 @@ class Reflector:
             raise Silent(f"WATCH {self.kind.name}: ended before the initial events were complete")
 
     def _advance(self, event: WatchEvent) -> None:
-        """Takes in one event of a watch that goes on from the cache."""
+        """Stores one event of a watch that goes on from the cache."""
         if event.type != "BOOKMARK":
             self._take(ObjectKey.of(event.object), event)
         if self._version is None or _is_newer(event.version, self._version):
@@ -218,7 +218,7 @@ class Reflector:
     def _take(self, key: ObjectKey, event: WatchEvent) -> None:
         known = self._cache.get(key)
         if known is not None and not _is_newer(event.version, known["metadata"]["resourceVersion"]):
-            return  # A duplicate, or older than what `observe` took in.
+            return  # A duplicate, or older than what `observe` has stored.
         if event.type == "DELETED":
             self._store(key, None)
         elif known is None and self._version is not None and not _is_newer(event.version, self._version):

@@ -14,7 +14,7 @@ from kube.kubeconfig import compose
 
 @dataclass(frozen=True)
 class DeliveredCredential:
-    """Where the control plane is, and how this member is let in."""
+    """Where the control plane is, and the token with which this member authenticates."""
 
     server: str
     """URL."""

@@ -51,7 +51,7 @@ class Mirror:
         try:
             stored = await self._propose(link, key, context, pods) if link else None
         except (Unauthorized, Forbidden, NotFound) as error:
-            # A person learns of it from the heartbeat, which is refused as well.
+            # The heartbeat is refused as well, and makes it visible: the status has the condition Stale.
             raise Waiting("NotAllowed", f"the control plane refuses this member: {error}", _REFUSED_SECONDS) from error
         await self._release(key, context, pods, stored)
         if stored is not None:

@@ -20,7 +20,7 @@ from kube.telemetry import TelemetryServer, configure_logging
 
 
 async def main(stop: asyncio.Event) -> None:
-    """Runs the controller as the environment says."""
+    """Runs the controller with its settings from the environment."""
     configure_logging()
     settings = Settings.from_environment(os.environ)
     async with (

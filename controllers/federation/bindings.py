@@ -17,6 +17,6 @@ def bound_object(binding: Object) -> ObjectKey:
 
 
 def failures(binding: Object | None) -> dict[str, Any]:
-    """Why applying failed, by cluster where it did; an empty text if Karmada does not say."""
+    """Why applying failed, by cluster where it did; an empty text if Karmada gives no reason."""
     items = (binding or {}).get("status", {}).get("aggregatedStatus", [])
     return {item["clusterName"]: item.get("appliedMessage", "") for item in items if not item.get("applied")}

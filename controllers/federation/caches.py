@@ -57,7 +57,7 @@ class ControlPlaneCaches:
         """By context: replicas in its own namespace, which are people's."""
         self.replicas.subscribe(self._on_replica)
         self.held_back: dict[ObjectKey, Mapping[str, tuple[str, ...]]] = {}
-        """By context and cluster: items whose changes the last commit could not take in."""
+        """By context and cluster: items whose changes the last commit left undecided."""
 
     @property
     def reflectors(self) -> tuple[Reflector, ...]:

@@ -28,7 +28,7 @@ class Observed:
     context: FederatedContext
     clusters: list[str]
     replicas: list[Replica]
-    """What placed clusters hold and propose; a member that the context is not placed on has no say."""
+    """What placed clusters hold and propose; other members' proposals do not count."""
     operators: list[Replica]
     """What people propose."""
     problem: SpecProblem | None

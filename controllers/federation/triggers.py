@@ -58,7 +58,7 @@ class Triggers:
             self._contexts.add(context)
 
     def _on_cluster(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        # A Cluster's status beats every few seconds; only these parts matter here.
+        # A Cluster's status is renewed every few seconds; only these parts matter here.
         if _facts(old) != _facts(new):
             self._members.add(key)
             self._all_contexts()

@@ -74,7 +74,7 @@ async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stay
     assert outcomes == [("a", "Accepted", 2), ("b", "Accepted", 2)]
 
 
-async def test_a_context_is_applied_once_the_member_says_so(plane: Api, namespace: str) -> None:
+async def test_a_context_is_applied_once_the_member_reports_it(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await propose(plane, namespace, applied=1)

@@ -33,7 +33,7 @@ async def test_get_and_show_print_the_payload_or_one_item_as_its_file_is(mcpfed:
     assert [line.split()[0] for line in table.out.splitlines()[-2:]] == ["a", "b"]
 
 
-async def test_what_is_not_there_is_said_in_one_line_with_what_to_do(mcpfed: Mcpfed, demo: str) -> None:
+async def test_what_is_not_there_is_reported_in_one_line_with_what_to_do(mcpfed: Mcpfed, demo: str) -> None:
     refused: tuple[tuple[tuple[object, ...], str], ...] = (
         (("get", demo, "b"), "was deleted by declared"),
         (("get", demo, "zzz"), "has no item zzz"),

@@ -128,7 +128,7 @@ async def test_a_plugin_that_fails_is_reported() -> None:
         (kubeconfig(tokenFile="/absent/token"), None, "/absent/token: No such file"),
     ],
 )
-async def test_what_is_wrong_with_a_kubeconfig_is_said(
+async def test_what_is_wrong_with_a_kubeconfig_is_reported(
     config: dict[str, Any], context: str | None, problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
@@ -156,7 +156,7 @@ async def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytes
     assert (access.server, access.authorization) == ("https://[::1]:443", "Bearer t")
 
 
-def test_outside_a_pod_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_pod_the_error_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(ConfigurationError, match=r"not in a cluster: .* give a kubeconfig"):
         Api.in_cluster()
