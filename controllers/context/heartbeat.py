@@ -73,9 +73,8 @@ class Heartbeat:
             "leaseDurationSeconds": STALE_AFTER_SECONDS,
             "renewTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        metadata = {"namespace": link.namespace, "name": MEMBER_HEARTBEAT}
-        body = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": metadata, "spec": spec}
-        await link.api.apply(LEASE, body, CONTEXT_MANAGER, force=True)
+        lease = {"metadata": {"namespace": link.namespace, "name": MEMBER_HEARTBEAT}, "spec": spec}
+        await link.api.apply(LEASE, lease, CONTEXT_MANAGER, force=True)
 
     def _succeed(self) -> None:
         self._answered_at = self._clock()

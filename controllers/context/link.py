@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from api.context_replica import ContextReplica, ContextReplicaSpec
-from api.names import API_VERSION, CONTEXT_LABEL, CONTEXT_MANAGER, cluster_replica_name, member_namespace
+from api.names import CONTEXT_LABEL, CONTEXT_MANAGER, cluster_replica_name, member_namespace
 from kube.client import Api
 from kube.errors import Unreachable
 from kube.kinds import CONTEXT_REPLICA, ObjectKey
@@ -37,7 +37,7 @@ class Link:
             "namespace": self.namespace,
             "labels": {CONTEXT_LABEL: key.name},
         }
-        body = {"apiVersion": API_VERSION, "kind": "ContextReplica", "metadata": metadata, "spec": spec.wire()}
+        body = {"metadata": metadata, "spec": spec.wire()}
         # By force: nobody else may write the spec, and somebody who did must not stop us.
         try:
             async with asyncio.timeout(_PUT_SECONDS):

@@ -10,7 +10,7 @@ import structlog
 from api.condition import REASON_INVALID_ITEM, REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaSpec, ContextReplicaStatus, Problem
 from api.mcp_context import MCPContext
-from api.names import API_VERSION, CONTEXT_MANAGER, REPLICA_FINALIZER
+from api.names import CONTEXT_MANAGER, REPLICA_FINALIZER
 from controllers.context.caches import MemberCaches
 from controllers.context.link import Link
 from controllers.context.pod_replica import PodReplica
@@ -140,17 +140,11 @@ class Mirror:
             desired = status_for(pod.replica.spec, decisions)
             if pod.is_deleted or desired == pod.replica.status:
                 continue
-            body = {
-                "apiVersion": API_VERSION,
-                "kind": "ContextReplica",
-                "metadata": {"namespace": pod.key.namespace, "name": pod.key.name, "uid": pod.replica.metadata.uid},
-                "status": desired.wire(),
-            }
-            try:
+            metadata = {**pod.key._asdict(), "uid": pod.replica.metadata.uid}
+            body = {"metadata": metadata, "status": desired.wire()}
+            with suppress(NotFound):
                 stored = await self._caches.api.apply(CONTEXT_REPLICA, body, CONTEXT_MANAGER, "status", force=True)
-            except NotFound:
-                continue
-            self._caches.replicas.observe(stored)
+                self._caches.replicas.observe(stored)
 
 
 def _version_vector(context: MCPContext | None) -> Mapping[str, str]:

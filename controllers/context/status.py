@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from api.names import API_VERSION, CONTEXT_MANAGER
+from api.names import CONTEXT_MANAGER
 from controllers.context.caches import MemberCaches
 from controllers.context.heartbeat import Heartbeat
 from controllers.context.mirror import Mirror
@@ -43,12 +43,7 @@ class StatusReporter:
         )
         if desired == context.status:
             return Done()
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "MCPContext",
-            "metadata": {"namespace": key.namespace, "name": key.name, "uid": context.metadata.uid},
-            "status": desired.wire(),
-        }
+        body = {"metadata": {**key._asdict(), "uid": context.metadata.uid}, "status": desired.wire()}
         # Gone meanwhile: nothing is left to be reported.
         with suppress(NotFound):
             self._caches.contexts.observe(
