@@ -1,7 +1,5 @@
 """`mcpfed conflicts`: changes that did not see each other, which was kept and which was lost."""
 
-import asyncio
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,15 +7,9 @@ from rich.text import Text
 
 from api.federated_context import FederatedContext
 from api.item import ItemContent
-from cli import contexts, printing
-from cli.connection import connect
-from cli.options import (
-    KubeconfigContextOption,
-    KubeconfigOption,
-    NamespaceOption,
-    Output,
-    OutputOption,
-)
+from cli import printing
+from cli.options import Common, Output
+from cli.subject import Subject, read, subject_of
 from core.inspection.difference import Difference, unified
 from core.inspection.history import Conflict, ConflictState
 from core.inspection.history import conflicts as on_record
@@ -32,17 +24,11 @@ STYLES = {ConflictState.OPEN: "red", ConflictState.RESOLVED: "green"}
 HEADER = ("CONTEXT", "ITEM", "VERSION", "TIME", "STATE", "POLICY", "KEPT", "LOST", "LOST CONTENT")
 
 
-def conflicts(
-    context: OptionalContextArgument = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
-) -> None:
+async def conflicts(options: Common, context: OptionalContextArgument = None) -> None:
     """Conflicts in the retained history. Exit code 1 if one is open."""
-    subjects = asyncio.run(_read(context, namespace, kubeconfig, kubeconfig_context))
+    subjects = await _subjects(options, context)
     found = [(subject.name, conflict) for subject in subjects for conflict in on_record(subject.history)]
-    if output is Output.JSON:
+    if options.output is Output.JSON:
         printing.print_json({"conflicts": [_as_json(name, conflict) for name, conflict in found]})
     elif not found:
         printing.note("no conflict on record")
@@ -55,14 +41,12 @@ def conflicts(
         raise typer.Exit(printing.OUT_OF_SYNC)
 
 
-async def _read(
-    given: str | None, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None
-) -> list[contexts.Subject]:
-    async with await connect(kubeconfig, kubeconfig_context) as api:
+async def _subjects(options: Common, given: str | None) -> list[Subject]:
+    async with await options.connect() as api:
         if given is not None:
-            return [await contexts.read(api, given, namespace)]
-        listed = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, namespace)]
-        return [await contexts.subject_of(api, context) for context in listed]
+            return [await read(api, given, options.namespace)]
+        listed = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, options.namespace)]
+        return [await subject_of(api, context) for context in listed]
 
 
 def _row(name: str, conflict: Conflict) -> list[str | Text]:

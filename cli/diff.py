@@ -1,9 +1,7 @@
 """`mcpfed diff`: two versions, a version and what a cluster holds, or a version and the declaration."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,17 +9,10 @@ import typer
 from api.context_replica import ContextReplica, SiteState
 from api.item import ItemContent
 from api.names import cluster_replica_name, member_namespace
-from cli import contexts, printing
-from cli.connection import connect
-from cli.options import (
-    ContextArgument,
-    KubeconfigContextOption,
-    KubeconfigOption,
-    NamespaceOption,
-    Output,
-    OutputOption,
-)
+from cli import printing
+from cli.options import Common, ContextArgument, Output
 from cli.problem import Problem
+from cli.subject import Subject, read
 from core.inspection.difference import Difference, differences, live, unified
 from core.inspection.site_payload import SitePayload, site_payload
 from core.values.canonical import content_digest
@@ -46,27 +37,28 @@ class Side:
     """What a person must know of it."""
 
 
-def diff(
+async def diff(
+    options: Common,
     context: ContextArgument,
     first: FirstArgument = None,
     second: SecondArgument = None,
     member: Annotated[str | None, typer.Option("--member", help="Compare with what this cluster holds.")] = None,
     declared: Annotated[bool, typer.Option("--declared", help="Compare with FederatedContext.spec.")] = False,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
 ) -> None:
     """What differs, item by item. Exit code 1 if anything does."""
     if (second is not None) + (member is not None) + declared > 1:
         raise Problem("diff: give one of V2, --member and --declared")
     if first is None and member is None and not declared:
         raise Problem("diff: with what? Give V1 (and V2), --member CLUSTER or --declared")
-    left, right = asyncio.run(
-        _sides(context, namespace, (first, second, member, declared), kubeconfig, kubeconfig_context)
-    )
+    async with await options.connect() as api:
+        subject = await read(api, context, options.namespace)
+        left = _version(subject, first)
+        if member is not None:
+            right = await _member(api, subject, member)
+        else:
+            right = [_declaration(subject) if declared else _version(subject, second)]
     pairs = [(left, side, differences(left.payload, side.payload)) for side in right]
-    if output is Output.JSON:
+    if options.output is Output.JSON:
         printing.print_json({"comparisons": [_as_json(*pair) for pair in pairs]})
     else:
         for pair in pairs:
@@ -75,31 +67,17 @@ def diff(
         raise typer.Exit(printing.OUT_OF_SYNC)
 
 
-async def _sides(
-    given: str,
-    namespace: str | None,
-    wanted: tuple[int | None, int | None, str | None, bool],
-    kubeconfig: Path | None,
-    kubeconfig_context: str | None,
-) -> tuple[Side, list[Side]]:
-    first, second, member, declared = wanted
-    async with await connect(kubeconfig, kubeconfig_context) as api:
-        subject = await contexts.read(api, given, namespace)
-        left = _version(subject, first)
-        if member is not None:
-            return left, await _member(api, subject, member)
-    if declared:
-        items = subject.context.spec.context_payload.items
-        return left, [Side("declaration", {item.name: item.content for item in items})]
-    return left, [_version(subject, second)]
+def _declaration(subject: Subject) -> Side:
+    items = subject.context.spec.context_payload.items
+    return Side("declaration", {item.name: item.content for item in items})
 
 
-def _version(subject: contexts.Subject, version: int | None) -> Side:
+def _version(subject: Subject, version: int | None) -> Side:
     revision = subject.head if version is None else subject.revision(version)
     return Side(f"version {revision.version}", live(revision))
 
 
-async def _member(api: Api, subject: contexts.Subject, cluster: str) -> list[Side]:
+async def _member(api: Api, subject: Subject, cluster: str) -> list[Side]:
     """What a cluster holds: one side for each state that its pods are in."""
     metadata = subject.context.metadata
     name = cluster_replica_name(metadata.namespace, metadata.name)
@@ -116,7 +94,7 @@ async def _member(api: Api, subject: contexts.Subject, cluster: str) -> list[Sid
     return list(alike.values())
 
 
-def _site(subject: contexts.Subject, site: SiteState) -> Side:
+def _site(subject: Subject, site: SiteState) -> Side:
     if site.base_version == 0:
         return Side(site.site, {}, "has applied no version yet")
     held: SitePayload | None = site_payload(subject.history, site)

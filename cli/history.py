@@ -4,40 +4,26 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from cli import contexts, printing
-from cli.options import (
-    ContextArgument,
-    ItemArgument,
-    KubeconfigContextOption,
-    KubeconfigOption,
-    NamespaceOption,
-    Output,
-    OutputOption,
-)
+from cli import printing
+from cli.options import Common, ContextArgument, ItemArgument, Output
 from cli.problem import Problem
+from cli.subject import Subject, load
 from core.inspection.difference import DifferenceKind
 from core.inspection.history import ConflictState, Entry, ItemVersion, conflicts, entries, item_history
 
 MARKS = {DifferenceKind.ADDED: "+", DifferenceKind.CHANGED: "~", DifferenceKind.REMOVED: "-"}
 
 
-def history(
-    context: ContextArgument,
-    item: ItemArgument = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
-) -> None:
+async def history(options: Common, context: ContextArgument, item: ItemArgument = None) -> None:
     """Revisions: when, whose changes, which items (+ added, ~ changed, - removed), conflicts."""
-    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
+    subject = await load(options, context)
     if item is None:
-        _print_revisions(subject, output)
+        _print_revisions(subject, options.output)
     else:
-        _print_item(subject, item, output)
+        _print_item(subject, item, options.output)
 
 
-def _print_revisions(subject: contexts.Subject, form: Output) -> None:
+def _print_revisions(subject: Subject, form: Output) -> None:
     found = entries(subject.history)
     recorded = conflicts(subject.history)
     lost = Counter(conflict.version for conflict in recorded if conflict.state is not ConflictState.MERGED)
@@ -71,7 +57,7 @@ def _entry_json(entry: Entry, lost: Mapping[int, int]) -> dict[str, Any]:
     }
 
 
-def _print_item(subject: contexts.Subject, item: str, form: Output) -> None:
+def _print_item(subject: Subject, item: str, form: Output) -> None:
     found = item_history(subject.history, item)
     if not found:
         raise Problem(f"{subject.name}: no retained revision has an item {item} (`mcpfed history {subject.name}`)")

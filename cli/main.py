@@ -9,6 +9,7 @@ from cli.confirm import confirm
 from cli.conflicts import conflicts
 from cli.diff import diff
 from cli.history import history
+from cli.options import with_common_options
 from cli.printing import ERROR, note
 from cli.problem import Problem, first_error
 from cli.reading import get, show
@@ -27,11 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (status, get, history, show, diff, rollback, conflicts, resolve, confirm, verify):
-    app.command()(command)
+    app.command()(with_common_options(command))
 
 
 def main() -> None:
-    """Entry point: failures that a person can mend are one line on stderr."""
+    """Entry point: failures that a person can correct are one line on stderr."""
     configure_logging("ERROR")
     try:
         app()

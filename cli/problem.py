@@ -1,10 +1,10 @@
-"""What the command line cannot do, told in one line."""
+"""What the command line cannot do, as one line."""
 
 from pydantic import ValidationError
 
 
 class Problem(Exception):
-    """A request that cannot be met; the message says what, where, and what to do."""
+    """A request that cannot be met; the message has what, where, and what to do."""
 
 
 def first_error(error: ValidationError) -> str:

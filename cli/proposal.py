@@ -1,4 +1,4 @@
-"""How a person's changes are made: the command is a site of its own, and the federation controller takes it in."""
+"""A person's changes: the proposal of a site of their own, on which the federation controller decides."""
 
 import getpass
 import secrets
@@ -12,9 +12,9 @@ from api.context_revision import ConflictRecord, ContextRevision, ContextRevisio
 from api.federated_context import FederatedContext, Phase
 from api.item import ItemContent
 from api.names import API_VERSION, CONTEXT_LABEL
-from cli.contexts import Subject
 from cli.following import Cache, following, until
 from cli.problem import Problem
+from cli.subject import Subject
 from core.inspection.operator import operator_site, operator_state
 from core.values.version_vector import includes
 from kube.client import Api
@@ -39,7 +39,7 @@ class Decision:
     """Changes that somebody else's, made at the same moment, kept out."""
 
 
-async def propose(api: Api, subject: Subject, wanted: Mapping[str, ItemContent | None]) -> Decision:
+async def propose(api: Api, subject: Subject, desired: Mapping[str, ItemContent | None]) -> Decision:
     """Gives items other contents (None deletes one) and waits until the control plane has decided.
 
     Raises:
@@ -49,7 +49,7 @@ async def propose(api: Api, subject: Subject, wanted: Mapping[str, ItemContent |
         raise Problem(f"{subject.name} is suspended and takes nothing in: set spec.suspended to false first")
     incarnation = secrets.token_hex(4)
     site = operator_site(await _user(api), incarnation)
-    state = operator_state(site, subject.head, wanted, time.time_ns() // 1_000_000)
+    state = operator_state(site, subject.head, desired, time.time_ns() // 1_000_000)
     replica = _replica(subject.context, incarnation, state)
     await api.create(CONTEXT_REPLICA, replica, OPERATOR_MANAGER)
     decided = await _decided(api, subject.context, state)
@@ -66,7 +66,7 @@ async def propose(api: Api, subject: Subject, wanted: Mapping[str, ItemContent |
 
 
 async def applied(api: Api, context: FederatedContext, version: int) -> bool:
-    """Whether every cluster comes to serve a version, or a later one, in time."""
+    """Whether every cluster serves a version, or a later one, within APPLIED_SECONDS."""
     metadata = context.metadata
     selector = f"metadata.name={metadata.name}"
     async with following(api, FEDERATED_CONTEXT, metadata.namespace, field_selector=selector) as (reflector, changed):
@@ -109,7 +109,7 @@ def _replica(context: FederatedContext, incarnation: str, state: SiteState) -> O
 
 
 async def _user(api: Api) -> str:
-    """Who asks, as the control plane knows them; where it does not say, as this machine does."""
+    """The user's name on the control plane; on this machine if the control plane does not report it."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer: Any = await api.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)

@@ -1,58 +1,32 @@
 """`mcpfed get` and `show`: the payload of a revision, or one item of it."""
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from api.context_revision import ContextRevisionSpec, RevisionItem
 from api.item import ContextType, ItemContent
-from cli import contexts, printing
-from cli.options import (
-    ContextArgument,
-    ItemArgument,
-    KubeconfigContextOption,
-    KubeconfigOption,
-    NamespaceOption,
-    Output,
-    OutputOption,
-)
+from cli import printing
+from cli.options import Common, ContextArgument, ItemArgument, Output, VersionArgument
 from cli.problem import Problem
+from cli.subject import Subject, load
 from core.inspection.resolve import dot_text
 from core.site.directory import render
 from core.values import clock
 from core.values.canonical import size
 
-VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A revision.", show_default=False)]
 
-
-def get(
-    context: ContextArgument,
-    item: ItemArgument = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
-) -> None:
+async def get(options: Common, context: ContextArgument, item: ItemArgument = None) -> None:
     """What is served now: all items, or one as its files are."""
-    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
-    _print(subject, subject.head, item, output)
+    subject = await load(options, context)
+    _print(subject, subject.head, item, options.output)
 
 
-def show(
-    context: ContextArgument,
-    version: VersionArgument,
-    item: ItemArgument = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
-) -> None:
+async def show(options: Common, context: ContextArgument, version: VersionArgument, item: ItemArgument = None) -> None:
     """What was served at a version: all items, or one as its files were."""
-    subject = contexts.load(context, namespace, kubeconfig, kubeconfig_context)
-    _print(subject, subject.revision(version), item, output)
+    subject = await load(options, context)
+    _print(subject, subject.revision(version), item, options.output)
 
 
-def _print(subject: contexts.Subject, revision: ContextRevisionSpec, item: str | None, form: Output) -> None:
+def _print(subject: Subject, revision: ContextRevisionSpec, item: str | None, form: Output) -> None:
     if item is None:
         _print_payload(subject, revision, form)
         return
@@ -63,7 +37,7 @@ def _print(subject: contexts.Subject, revision: ContextRevisionSpec, item: str |
         _print_files(subject.context.spec.context_type, item, content)
 
 
-def _content(subject: contexts.Subject, revision: ContextRevisionSpec, name: str) -> ItemContent:
+def _content(subject: Subject, revision: ContextRevisionSpec, name: str) -> ItemContent:
     found = next((item for item in revision.items if item.name == name), None)
     if found is None:
         raise Problem(f"{subject.name} version {revision.version} has no item {name}: leave it out for a list")
@@ -79,7 +53,7 @@ def _print_files(context_type: ContextType, name: str, content: ItemContent) -> 
         printing.print_bytes(file.data)
 
 
-def _print_payload(subject: contexts.Subject, revision: ContextRevisionSpec, form: Output) -> None:
+def _print_payload(subject: Subject, revision: ContextRevisionSpec, form: Output) -> None:
     if form is Output.JSON:
         printing.print_json({**revision.wire(), "context": subject.name})
         return

@@ -4,8 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Group, RenderableType
@@ -14,10 +13,10 @@ from rich.text import Text
 
 from api.federated_context import FederatedContext, Phase
 from cli import printing
-from cli.connection import connect
 from cli.following import following
-from cli.options import KubeconfigContextOption, KubeconfigOption, NamespaceOption, Output, OutputOption
+from cli.options import Common, Output
 from cli.problem import Problem
+from kube.client import Api
 from kube.kinds import FEDERATED_CONTEXT
 
 PHASE_STYLE = {Phase.APPLIED: "green", Phase.PENDING: "yellow", Phase.ERROR: "red"}
@@ -27,19 +26,16 @@ REFRESH_SECONDS = 0.2
 SYNC_SECONDS = 30.0
 
 
-def status(
-    namespace: NamespaceOption = None,
+async def status(
+    options: Common,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing; Ctrl-C ends.")] = False,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    context: KubeconfigContextOption = None,
 ) -> None:
     """Is every context in sync everywhere? If not: where, why, since when."""
-    if watch:
-        asyncio.run(_watch(namespace, kubeconfig, context, output))
-        return
-    contexts = asyncio.run(_contexts(namespace, kubeconfig, context))
-    if output is Output.JSON:
+    async with await options.connect() as api:
+        if watch:
+            await _watch(api, options)
+        contexts = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, options.namespace)]
+    if options.output is Output.JSON:
         printing.print_json(as_json(contexts))
     else:
         printing.console().print(as_table(contexts))
@@ -105,22 +101,14 @@ def _explanations(contexts: Sequence[FederatedContext]) -> list[Text]:
     return [Text(printing.printable(line)) for line in lines]
 
 
-async def _contexts(namespace: str | None, kubeconfig: Path | None, context: str | None) -> list[FederatedContext]:
-    async with await connect(kubeconfig, context) as api:
-        return [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, namespace)]
-
-
-async def _watch(namespace: str | None, kubeconfig: Path | None, context: str | None, output: Output) -> None:
-    """Follows the contexts and tells them anew when something has changed; as JSON, one line each time."""
-    async with (
-        await connect(kubeconfig, context) as api,
-        following(api, FEDERATED_CONTEXT, namespace) as (reflector, changed),
-    ):
+async def _watch(api: Api, options: Common) -> NoReturn:
+    """Follows the contexts, without end, and prints them when something has changed; as JSON, one line each time."""
+    async with following(api, FEDERATED_CONTEXT, options.namespace) as (reflector, changed):
         try:
             await asyncio.wait_for(reflector.synced.wait(), SYNC_SECONDS)
         except TimeoutError:
             raise Problem(f"the control plane did not list its contexts within {SYNC_SECONDS:.0f} s") from None
-        with Live(auto_refresh=False) if output is Output.TABLE else nullcontext() as live:
+        with Live(auto_refresh=False) if options.output is Output.TABLE else nullcontext() as live:
             while True:
                 changed.clear()
                 contexts = [FederatedContext.parse(raw) for _, raw in sorted(reflector.cache.items())]

@@ -1,6 +1,5 @@
 """`mcpfed verify`: is the history what was committed? Also without a control plane, over a dump of the revisions."""
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,16 +14,10 @@ from api.context_replica import ContextReplica, ContextReplicaSpec
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import revision_name
-from cli import contexts, printing
-from cli.connection import connect
-from cli.options import (
-    KubeconfigContextOption,
-    KubeconfigOption,
-    NamespaceOption,
-    Output,
-    OutputOption,
-)
+from cli import printing
+from cli.options import Common, Output
 from cli.problem import Problem, first_error
+from cli.subject import find, full_name, revisions_of
 from core.inspection.verify import Anchor, Flaw, anchor_flaws
 from core.inspection.verify import verify as flaws_of
 from kube.errors import Forbidden
@@ -50,22 +43,15 @@ class Report:
     """How many sites the history was compared with."""
 
 
-def verify(
-    context: OptionalContextArgument = None,
-    file: FileOption = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-    kubeconfig: KubeconfigOption = None,
-    kubeconfig_context: KubeconfigContextOption = None,
-) -> None:
+async def verify(options: Common, context: OptionalContextArgument = None, file: FileOption = None) -> None:
     """Work out every digest and link anew, and compare with what members hold. Exit code 1 if anything is wrong."""
     if (context is None) == (file is None):
         raise Problem("verify: give either CONTEXT or --file DUMP.json")
     if file is not None:
         reports = [_report(name, raws, []) for name, raws in sorted(_dump(file).items())]
     else:
-        reports = [asyncio.run(_online(str(context), namespace, kubeconfig, kubeconfig_context))]
-    if output is Output.JSON:
+        reports = [await _online(options, str(context))]
+    if options.output is Output.JSON:
         printing.print_json({"contexts": [_as_json(report) for report in reports]})
     else:
         printing.print_lines(line for report in reports for line in _lines(report))
@@ -91,21 +77,21 @@ def _report(name: str, raws: Iterable[Object], anchors: Sequence[Anchor]) -> Rep
     return Report(name, revisions, sorted(flaws, key=lambda flaw: flaw.version), len(anchors))
 
 
-async def _online(given: str, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None) -> Report:
-    async with await connect(kubeconfig, kubeconfig_context) as api:
-        context = await contexts.find(api, given, namespace)
+async def _online(options: Common, given: str) -> Report:
+    async with await options.connect() as api:
+        context = await find(api, given, options.namespace)
         try:
             replicas = [ContextReplica.parse(raw).spec for raw in await api.list(CONTEXT_REPLICA)]
         except Forbidden:
             printing.note("not compared with what members hold: no right to list ContextReplicas in all namespaces")
             replicas = []
         # Read after what members hold: a member that is ahead of these revisions then shows that some are lost.
-        raws = await contexts.revisions_of(api, context)
-    return _report(contexts.full_name(context), raws, _anchors(context, replicas))
+        raws = await revisions_of(api, context)
+    return _report(full_name(context), raws, _anchors(context, replicas))
 
 
 def _anchors(context: FederatedContext, replicas: Iterable[ContextReplicaSpec]) -> list[Anchor]:
-    """What the sites of a context say that they have applied."""
+    """What the sites of a context report as applied."""
     place = (context.metadata.namespace, context.metadata.name)
     sites = [site for spec in replicas if (spec.context_namespace, spec.context) == place for site in spec.sites]
     return [Anchor(site.site, site.base_version, site.base_digest) for site in sites if site.base_digest]

@@ -1,1 +1,1 @@
-"""Run: the reconcilers, the agent, the MCP server, and the runtime that they share."""
+"""Run: the federation and context controllers, the agent beside an MCP server, and our own MCP server."""

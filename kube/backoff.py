@@ -6,7 +6,7 @@ from random import Random
 
 
 class DecorrelatedJitter:
-    """Growing waits that keep many clients of one server from knocking in step."""
+    """Growing random waits, so that many clients of one server do not retry at the same moments."""
 
     def __init__(self, random: Random, base_seconds: float = 0.1, max_seconds: float = 30.0) -> None:
         self._random = random

@@ -144,46 +144,22 @@ class Api:
         query = {"fieldManager": field_manager}
         return await self._ask("PATCH", kind, namespace, name, subresource, patch, query, content_type)
 
-    async def replace(self, kind: Kind, obj: Object, subresource: str | None = None, field_manager: str = "") -> Object:
-        """Puts a whole object and returns it as stored; Conflict if its resourceVersion is no longer the newest."""
-        query = {"fieldManager": field_manager}
-        return await self._ask("PUT", kind, *ObjectKey.of(obj), subresource, _typed(kind, obj), query)
-
-    async def delete(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        name: str,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: str | None = None,
-    ) -> bool:
+    async def delete(self, kind: Kind, namespace: str | None, name: str, uid: str | None = None) -> bool:
         """Deletes an object; False if there is none, NotFound if the kind is not served.
 
-        Args:
-            kind: its kind.
-            namespace: its namespace.
-            name: its name.
-            uid: only this very object, else Conflict.
-            resource_version: only if unchanged since, else Conflict.
-            propagation: `Foreground`, `Background` or `Orphan`; None leaves it to the kind.
+        With `uid` only this very object is deleted: Conflict if another one has taken its name.
         """
-        preconditions = _given(uid=uid, resourceVersion=resource_version)
-        options = _given(preconditions=preconditions or None, propagationPolicy=propagation)
         try:
-            await self._ask("DELETE", kind, namespace, name, body=options)
+            await self._ask("DELETE", kind, namespace, name, body={"preconditions": {"uid": uid}} if uid else {})
         except NotFound as error:
             if _is_unserved(error):
                 raise
             return False
         return True
 
-    async def request(
-        self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None, content_type: str = JSON
-    ) -> Any:
+    async def request(self, method: str, path: str, body: Any = None) -> Any:
         """Any other request, such as the POST to a subresource: the decoded answer, None if it is empty."""
-        label = f"{method} {path}"
-        return await self._transport.call(label, method, path, body=body, query=query or {}, content_type=content_type)
+        return await self._transport.call(f"{method} {path}", method, path, body=body, query={})
 
     async def watch(
         self,
@@ -206,7 +182,7 @@ class Api:
             label_selector: only objects that match.
             field_selector: only objects that match.
             initial_events: begin with every object there is and a bookmark at their end (a streaming list).
-            timeout_seconds: when the server shall end the watch.
+            timeout_seconds: after how long the server ends the watch.
             idle_seconds: how long silence is taken for a quiet server (a bookmark comes every minute).
 
         Raises:
@@ -264,14 +240,10 @@ def _label(method: str, kind: Kind, namespace: str | None, name: str | None, sub
 
 
 def _is_unserved(error: NotFound) -> bool:
-    """Whether there is no such path: an API server says so in plain text, not with a Status that has a reason."""
+    """Whether there is no such path: an API server then answers in plain text, not with a Status that has a reason."""
     return not error.reason
 
 
 def _typed(kind: Kind, obj: Object) -> Object:
-    """The object saying what it is: a server wants that, and leaves it out of the items of a list."""
+    """The object with its `apiVersion` and `kind`: required by a server, and left out of a list's items."""
     return {"apiVersion": kind.api_version, "kind": kind.name, **obj}
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Where an API server is and how to be let in: from a kubeconfig or a pod's ServiceAccount."""
+"""Address of an API server and credentials for it: from a kubeconfig or a pod's ServiceAccount."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import binascii
 import importlib
 import os
 import ssl
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import structlog
-import yaml
 
+from kube import kubeconfig
 from kube.errors import ConfigurationError
+from kube.tls import client_context
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ _EXPIRY_MARGIN_SECONDS = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Access:
-    """What a request needs to reach an API server and be let in."""
+    """What a request needs to reach an API server and to authenticate."""
 
     server: str
     """URL without a slash at its end."""
@@ -101,7 +101,7 @@ def from_service_account(directory: Path) -> Credentials:
     token, authority = directory / "token", directory / "ca.crt"
 
     async def load() -> Access:
-        tls = _tls(authority=_read(authority), certificate=None, key=None, verify=True)
+        tls = client_context(authority=_read(authority), certificate=None, key=None, verify=True)
         return Access(server, f"Bearer {_read(token).decode().strip()}", tls, files=(token, authority))
 
     return Credentials(load)
@@ -111,24 +111,24 @@ def from_kubeconfig(source: Path | Mapping[str, Any], context: str | None = None
     """Credentials from a kubeconfig file or its contents; `context` None means its current one."""
 
     async def load() -> Access:
-        return await _Kubeconfig(source, context).access()
+        return await _Reading(source, context).access()
 
     return Credentials(load)
 
 
-class _Kubeconfig:
+class _Reading:
     """One reading of a kubeconfig; remembers which files it has read."""
 
     def __init__(self, source: Path | Mapping[str, Any], context: str | None) -> None:
         self._files: list[Path] = []
         self._base = source.parent if isinstance(source, Path) else Path()
         self._label = f"kubeconfig {source}" if isinstance(source, Path) else "kubeconfig"
-        self._config = self._parse(source) if isinstance(source, Path) else source
-        name = context or str(self._config.get("current-context") or "")
-        entry = self._named("contexts", "context", name)
-        self._cluster = self._named("clusters", "cluster", str(entry.get("cluster")))
-        user = str(entry.get("user") or "")
-        self._user: Mapping[str, Any] = self._named("users", "user", user) if user else {}
+        try:
+            config = kubeconfig.parse(self._file(source.name)) if isinstance(source, Path) else source
+            entry = kubeconfig.Entry(config, context)
+            self._cluster, self._user = entry.cluster, entry.user
+        except ValueError as error:
+            self._fail(str(error))
 
     async def access(self) -> Access:
         user, cluster = self._user, self._cluster
@@ -141,7 +141,7 @@ class _Kubeconfig:
                 "client-certificate-data": _encoded(issued.get("clientCertificateData")),
                 "client-key-data": _encoded(issued.get("clientKeyData")),
             }
-        tls = _tls(
+        tls = client_context(
             authority=self._bytes(cluster, "certificate-authority"),
             certificate=self._bytes(user, "client-certificate"),
             key=self._bytes(user, "client-key"),
@@ -156,21 +156,6 @@ class _Kubeconfig:
             expires=expires,
             files=tuple(self._files),
         )
-
-    def _parse(self, path: Path) -> Mapping[str, Any]:
-        self._files.append(path)
-        try:
-            parsed: object = yaml.safe_load(_read(path))
-        except yaml.YAMLError as error:
-            # The parser's own text quotes the line, which may hold a token.
-            raise ConfigurationError(f"{self._label}: not valid YAML") from error
-        return cast("Mapping[str, Any]", parsed) if isinstance(parsed, dict) else self._fail("not a mapping")
-
-    def _named(self, section: str, field: str, name: str) -> Mapping[str, Any]:
-        for entry in self._config.get(section) or ():
-            if entry.get("name") == name:
-                return entry.get(field) or {}
-        return self._fail(f"no {field} named {name!r} in {section}")
 
     def _bytes(self, holder: Mapping[str, Any], field: str) -> bytes | None:
         if data := holder.get(f"{field}-data"):
@@ -223,25 +208,6 @@ def _fingerprint(path: Path) -> object:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _tls(authority: bytes | None, certificate: bytes | None, key: bytes | None, verify: bool) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
-        # As every Kubernetes client does: authorities made by common tools lack what RFC 5280 asks for.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if certificate and key:
-            # The ssl module takes a client's key only from a file: it exists, private, for this moment.
-            with tempfile.TemporaryDirectory() as directory:
-                chain = Path(directory, "client.pem")
-                chain.write_bytes(certificate + b"\n" + key)
-                context.load_cert_chain(chain)
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(f"a certificate or key cannot be read as PEM: {error}") from error
-    return context
 
 
 def _encoded(pem: str | None) -> str | None:

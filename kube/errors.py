@@ -1,4 +1,4 @@
-"""What can go wrong between us and an API server, as types that a caller can tell apart."""
+"""What can go wrong between us and an API server, as types that a caller can distinguish."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_MESSAGE = 1000
 
 
 class ConfigurationError(Exception):
-    """Credentials or settings that cannot be used; the message says which, where, and what to do."""
+    """Credentials or settings that cannot be used; the message has which, where, and what to do."""
 
 
 class Unreachable(Exception):
@@ -142,14 +142,14 @@ def from_status(request: str, answer: Mapping[str, Any], retry_after: float | No
         retry_after: seconds, where an HTTP header gave it; else taken from the Status.
     """
     status, reason = int(answer.get("code") or 500), str(answer.get("reason") or "")
-    said = str(answer.get("message") or "no message")
+    text = str(answer.get("message") or "no message")
     details: Mapping[str, Any] = answer.get("details") or {}
     kind = _BY_REASON.get(reason) or _BY_STATUS.get(status, ApiError)
-    if status == 504 and "Too large resource version" in said:
+    if status == 504 and "Too large resource version" in text:
         kind = FutureVersion
-    elif status == 500 and "request is too large" in said:
+    elif status == 500 and "request is too large" in text:
         kind = TooLarge
     if retry_after is None:
         retry_after = details.get("retryAfterSeconds")
-    message = f"{request}: {status}{reason and ' ' + reason}: {said[:_MAX_MESSAGE]}"
+    message = f"{request}: {status}{reason and ' ' + reason}: {text[:_MAX_MESSAGE]}"
     return kind(status, reason, message, details, retry_after)

@@ -72,12 +72,9 @@ SECRET = Kind("", "v1", "secrets", "Secret")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 SERVICE = Kind("", "v1", "services", "Service")
 SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
-EVENT = Kind("events.k8s.io", "v1", "events", "Event")
-ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 STATEFUL_SET = Kind("apps", "v1", "statefulsets", "StatefulSet")
-REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
 ROLE = Kind("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
@@ -90,9 +87,6 @@ CLUSTER = Kind("cluster.karmada.io", "v1alpha1", "clusters", "Cluster", namespac
 RESOURCE_BINDING = Kind("work.karmada.io", "v1alpha2", "resourcebindings", "ResourceBinding")
 WORK = Kind("work.karmada.io", "v1alpha1", "works", "Work")
 PROPAGATION_POLICY = Kind("policy.karmada.io", "v1alpha1", "propagationpolicies", "PropagationPolicy")
-CLUSTER_PROPAGATION_POLICY = Kind(
-    "policy.karmada.io", "v1alpha1", "clusterpropagationpolicies", "ClusterPropagationPolicy", namespaced=False
-)
 CLUSTER_OVERRIDE_POLICY = Kind(
     "policy.karmada.io", "v1alpha1", "clusteroverridepolicies", "ClusterOverridePolicy", namespaced=False
 )

@@ -1,4 +1,7 @@
-"""The metrics of the runtime, under the names that client-go made common. Labels are bounded: no object, no item."""
+"""Metrics of requests, queues, watches and the event loop, under the names that client-go made common.
+
+Labels are bounded: no object, no item.
+"""
 
 from __future__ import annotations
 

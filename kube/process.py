@@ -1,4 +1,4 @@
-"""The life of a process: signals, an orderly end within a deadline, and an exit code that says how it went."""
+"""The life of a process: signals, an orderly end within a deadline, and an exit code for how it went."""
 
 from __future__ import annotations
 

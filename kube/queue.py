@@ -78,7 +78,7 @@ class KeyedQueue(Generic[K]):
             self._enqueue(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Asks for work on a key, later; the earliest of several such wishes counts."""
+        """Asks for work on a key, later; of several such calls the earliest time counts."""
         if seconds <= 0:
             self.add(key)
             return
@@ -136,7 +136,7 @@ class KeyedQueue(Generic[K]):
         raise ShutDown
 
     def done(self, key: K) -> None:
-        """Says that the work on a key has ended, well or not."""
+        """Reports that the work on a key has ended, well or not."""
         self._work_seconds.observe(self._clock() - self._processing.pop(key))
         if key in self._dirty:
             self._enqueue(key)

@@ -39,19 +39,19 @@ Subscriber: TypeAlias = Callable[[ObjectKey, Object | None, Object | None], None
 
 IDLE_SECONDS = 75.0
 """Bookmarks come every minute, though not for a collection in which nothing has happened: a watch silent for longer is
-quiet or half-open, and only a new one tells."""
+quiet or half-open, and only a new one shows which."""
 ABSENT_SECONDS = 2.0
 """Longest pause while the server is away, or does not serve or allow the kind yet: asking costs it next to nothing, and
 we are to be back soon after it is."""
 EXPIRED_SECONDS = 5.0
 """Longest pause before a collection is read anew whose watch has expired, over and over: nothing is seen until then."""
 _AWAY = (Unreachable, ConfigurationError, NotFound, Forbidden, TooManyRequests, ServiceUnavailable)
-"""What is heard of such a server; one that is starting asks for patience in the last two words."""
+"""How requests to such a server fail; one that is starting fails in the last two ways."""
 _HEALTHY_SECONDS = 10.0
 """A watch that lasted this long was a good one."""
 _WATCH_SECONDS = (300.0, 600.0)
 _RELIST_SECONDS = 1800.0
-"""A watch that lost an event without telling is made good within this time."""
+"""A watch that lost an event without a sign of it is made good within this time."""
 
 
 class Reflector:
@@ -76,8 +76,6 @@ class Reflector:
         self.kind = kind
         self.synced = asyncio.Event()
         """Set once the cache has held the whole collection; never cleared."""
-        self.last_contact = float("-inf")
-        """When the server was last heard, on the clock (monotonic seconds)."""
         self._api = api
         self._namespace = namespace
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
@@ -103,10 +101,10 @@ class Reflector:
         """Calls `subscriber` for what is in the cache and for every change from now on; it must not wait."""
         self._subscribers.append(subscriber)
         for key, obj in self._cache.items():
-            self._tell(subscriber, key, None, obj)
+            self._notify(subscriber, key, None, obj)
 
     def observe(self, obj: Object) -> None:
-        """Takes in what a write has returned, so that its writer need not wait for the watch to read it here.
+        """Stores what a write has returned, so that its writer need not wait for the watch to find it in the cache.
 
         Nothing happens if the watch is already past it.
         """
@@ -155,7 +153,7 @@ class Reflector:
     def _react(self, error: Exception) -> None:
         if isinstance(error, (Gone, FutureVersion)):
             self._version = None
-        # A server that does not stream lists says so, or sends what never ends with the bookmark that we await.
+        # A server that does not stream lists refuses, or never sends the bookmark that ends one.
         if self._version is None and isinstance(error, (BadRequest, Invalid, Silent)):
             self._streams_lists = False
         _log.warning("watch broken", kind=self.kind.name, error=str(error))
@@ -176,7 +174,6 @@ class Reflector:
         everything until the store gets there.
         """
         newest = await self._api.newest_version(self.kind, self._namespace, **self._selectors)
-        self.last_contact = self._clock()
         restored = self._version is not None and newest != self._version and not _is_newer(newest, self._version)
         if restored or self._clock() - self._listed > _RELIST_SECONDS:
             self._version = None
@@ -199,7 +196,6 @@ class Reflector:
         )
         async with aclosing(events):
             async for event in events:
-                self.last_contact = self._clock()
                 if initial is None:
                     self._advance(event)
                 elif event.ends_initial_events:
@@ -212,7 +208,7 @@ class Reflector:
             raise Silent(f"WATCH {self.kind.name}: ended before the initial events were complete")
 
     def _advance(self, event: WatchEvent) -> None:
-        """Takes in one event of a watch that goes on from the cache."""
+        """Stores one event of a watch that goes on from the cache."""
         if event.type != "BOOKMARK":
             self._take(ObjectKey.of(event.object), event)
         if self._version is None or _is_newer(event.version, self._version):
@@ -222,11 +218,11 @@ class Reflector:
     def _take(self, key: ObjectKey, event: WatchEvent) -> None:
         known = self._cache.get(key)
         if known is not None and not _is_newer(event.version, known["metadata"]["resourceVersion"]):
-            return  # A duplicate, or older than what `observe` took in.
+            return  # A duplicate, or older than what `observe` has stored.
         if event.type == "DELETED":
             self._store(key, None)
         elif known is None and self._version is not None and not _is_newer(event.version, self._version):
-            # It may have been deleted since: only the whole collection tells.
+            # It may have been deleted since: only the whole collection shows that.
             raise Gone(410, "OutOfOrder", f"WATCH {self.kind.name} {key}: an event from before the version reached")
         else:
             self._store(key, _slim(event.object))
@@ -239,7 +235,7 @@ class Reflector:
                 self._store(key, obj)
         self._version = version
         self._moved.set()
-        self._listed = self.last_contact = self._clock()
+        self._listed = self._clock()
         self.synced.set()
 
     def _store(self, key: ObjectKey, new: Object | None) -> None:
@@ -248,9 +244,9 @@ class Reflector:
             self._cache[key] = new
         if old is not None or new is not None:
             for subscriber in self._subscribers:
-                self._tell(subscriber, key, old, new)
+                self._notify(subscriber, key, old, new)
 
-    def _tell(self, subscriber: Subscriber, key: ObjectKey, old: Object | None, new: Object | None) -> None:
+    def _notify(self, subscriber: Subscriber, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         try:
             subscriber(key, old, new)
         except Exception:

@@ -1,4 +1,4 @@
-"""What a process tells about itself: structured logs, and /livez, /readyz and /metrics over HTTP."""
+"""What a process reports of itself: structured logs, and /livez, /readyz and /metrics over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP to one API server: session, credentials, deadlines, and the server's wishes to be asked again later."""
+"""HTTP to one API server: session, credentials, deadlines, and retries when the server asks for them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Transport:
         query: Mapping[str, str],
         content_type: str = JSON,
     ) -> Any:
-        """One request and its decoded answer, None if empty; asked again a few times while the server says so."""
+        """One request and its decoded answer, None if empty; sent again a few times while the server asks for that."""
         raw = None if body is None else msgspec.json.encode(body)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -174,7 +174,7 @@ async def _measured(method: str, server: str, exchange: Awaitable[aiohttp.Client
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Drops the connection of an answer that has not ended: TLS's farewell would outlive the session."""
+    """Drops the connection of an answer that has not ended: closing TLS in order would outlast the session."""
     if response.connection is not None and response.connection.transport is not None:
         response.connection.transport.abort()
 

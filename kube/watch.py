@@ -31,7 +31,7 @@ class WatchEvent(NamedTuple):
 
     @property
     def ends_initial_events(self) -> bool:
-        """Whether this bookmark says that a streaming list is complete."""
+        """Whether this bookmark marks the end of a streaming list."""
         annotations: Mapping[str, str] = self.object["metadata"].get("annotations") or {}
         return self.type == "BOOKMARK" and annotations.get(INITIAL_EVENTS_END) == "true"
 

@@ -16,7 +16,7 @@ PORT = 8082
 
 
 async def main(stop: asyncio.Event) -> None:
-    """Runs the controller as the environment says.
+    """Runs the controller with its settings from the environment.
 
     MCPFED_CLUSTER is the member's name; probes and metrics are on POD_IP. KUBECONFIG serves for runs outside of a pod.
     """

@@ -1,16 +1,16 @@
-"""The member's heartbeat: a Lease on the control plane, so that the member is heard of even when nothing changes."""
+"""The member's heartbeat: a Lease on the control plane, renewed also while nothing changes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 import structlog
 
 from api.names import CONTEXT_MANAGER, HEARTBEAT_SECONDS, MEMBER_HEARTBEAT, STALE_AFTER_SECONDS
-from controllers.context.control_plane import ControlPlane
+from controllers.context.remote import RemoteControlPlane
+from controllers.wall_clock import utc_now
 from kube.errors import ApiError, ConfigurationError, Unreachable
 from kube.kinds import LEASE
 
@@ -26,7 +26,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        control_plane: ControlPlane,
+        remote: RemoteControlPlane,
         cluster: str,
         *,
         period_seconds: float = HEARTBEAT_SECONDS,
@@ -35,12 +35,12 @@ class Heartbeat:
     ) -> None:
         self.is_silent = False
         """Whether the control plane has not answered for longer than the limit."""
-        self._control_plane = control_plane
+        self._remote = remote
         self._cluster = cluster
         self._period = period_seconds
         self._limit = silent_after_seconds
         self._clock = clock
-        self._heard = clock()
+        self._answered_at = clock()
         self._failing = False
         self._on_silence: list[Callable[[], None]] = []
         self._on_return: list[Callable[[], None]] = []
@@ -59,7 +59,7 @@ class Heartbeat:
                     await self._renew()
                 self._succeed()
             except TimeoutError:
-                self._fail(f"no answer in {_ATTEMPT_SECONDS:.0f} s" if self._control_plane.link else "no link yet")
+                self._fail(f"no answer in {_ATTEMPT_SECONDS:.0f} s" if self._remote.link else "no link yet")
             except (ApiError, Unreachable, ConfigurationError) as error:
                 self._fail(str(error))
             self._judge()
@@ -67,22 +67,21 @@ class Heartbeat:
             await asyncio.sleep(started + pause - self._clock())
 
     async def _renew(self) -> None:
-        link = await self._control_plane.linked()
+        link = await self._remote.linked()
         spec = {
             "holderIdentity": self._cluster,
             "leaseDurationSeconds": STALE_AFTER_SECONDS,
-            "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "renewTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        metadata = {"namespace": link.namespace, "name": MEMBER_HEARTBEAT}
-        body = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": metadata, "spec": spec}
-        await link.api.apply(LEASE, body, CONTEXT_MANAGER, force=True)
+        lease = {"metadata": {"namespace": link.namespace, "name": MEMBER_HEARTBEAT}, "spec": spec}
+        await link.api.apply(LEASE, lease, CONTEXT_MANAGER, force=True)
 
     def _succeed(self) -> None:
-        self._heard = self._clock()
+        self._answered_at = self._clock()
         if self._failing:
             self._failing = False
             _log.info("the control plane answers again")
-            _call(self._on_return)
+            _notify(self._on_return)
 
     def _fail(self, error: str) -> None:
         if not self._failing:
@@ -90,12 +89,12 @@ class Heartbeat:
             _log.warning("no heartbeat, going on trying", error=error)
 
     def _judge(self) -> None:
-        silent = self._clock() - self._heard > self._limit
+        silent = self._clock() - self._answered_at > self._limit
         if silent != self.is_silent:
             self.is_silent = silent
-            _call(self._on_silence)
+            _notify(self._on_silence)
 
 
-def _call(subscribers: Iterable[Callable[[], None]]) -> None:
+def _notify(subscribers: Iterable[Callable[[], None]]) -> None:
     for subscriber in subscribers:
         subscriber()

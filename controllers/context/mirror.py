@@ -10,9 +10,11 @@ import structlog
 from api.condition import REASON_INVALID_ITEM, REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaSpec, ContextReplicaStatus, Problem
 from api.mcp_context import MCPContext
-from api.names import API_VERSION, CONTEXT_MANAGER, REPLICA_FINALIZER
-from controllers.context.control_plane import ControlPlane, Link
-from controllers.context.member import Member, PodReplica
+from api.names import CONTEXT_MANAGER, REPLICA_FINALIZER
+from controllers.context.caches import MemberCaches
+from controllers.context.link import Link
+from controllers.context.pod_replica import PodReplica
+from controllers.context.remote import RemoteControlPlane
 from core.inspection.confirm import CONFIRM_ANNOTATION
 from core.member import member_status
 from core.member.collect import collect, releasable, status_for
@@ -29,9 +31,9 @@ _REFUSED_SECONDS = 15.0
 class Mirror:
     """Reconciles the replica of a context on the control plane with the replicas of its pods here."""
 
-    def __init__(self, member: Member, control_plane: ControlPlane) -> None:
-        self._member = member
-        self._control_plane = control_plane
+    def __init__(self, caches: MemberCaches, remote: RemoteControlPlane) -> None:
+        self._caches = caches
+        self._remote = remote
         self._refusals: dict[ObjectKey, Problem] = {}
         self._subscribers: list[Callable[[ObjectKey], None]] = []
 
@@ -45,22 +47,22 @@ class Mirror:
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings one context to rest; the changes go up before anything else, because people wait for them."""
-        context, pods, link = self._member.context(key), self._member.pod_replicas(key), self._control_plane.link
+        context, pods, link = self._caches.context(key), self._caches.pod_replicas(key), self._remote.link
         try:
             stored = await self._propose(link, key, context, pods) if link else None
         except (Unauthorized, Forbidden, NotFound) as error:
-            # A person learns of it from the heartbeat, which is refused as well.
+            # The heartbeat is refused as well, and makes it visible: the status has the condition Stale.
             raise Waiting("NotAllowed", f"the control plane refuses this member: {error}", _REFUSED_SECONDS) from error
         await self._release(key, context, pods, stored)
         if stored is not None:
             await self._confirm(pods, stored.metadata.annotations.get(CONFIRM_ANNOTATION))
-            await self._tell_pods(pods, stored.status)
+            await self._report_decisions(pods, stored.status)
         return Done()
 
     async def _propose(
         self, link: Link, key: ObjectKey, context: MCPContext | None, pods: list[PodReplica]
     ) -> ContextReplica | None:
-        """Stores what the pods say; returns what the control plane then holds."""
+        """Stores what the pods propose; returns what the control plane then holds."""
         stored = link.replica(key)
         if context is None and not pods:
             if stored is not None:
@@ -68,21 +70,21 @@ class Mirror:
                 _log.info("context is no longer placed here, replica removed", context=str(key))
             self._note(key, None)
             return None
-        wanted = collect(
-            self._member.place(key),
+        desired = collect(
+            self._caches.member_context(key),
             _version_vector(context),
             [pod.replica.spec for pod in pods],
             stored.spec if stored else None,
-            member_status.problems(context, self._member.server_exists(context)) if context else (),
+            member_status.problems(context, self._caches.server_exists(context)) if context else (),
         )
-        if stored is None or stored.spec != wanted:
-            stored = await self._put(link, key, wanted)
+        if stored is None or stored.spec != desired:
+            stored = await self._put(link, key, desired)
         self._note(key, None)
         return stored
 
-    async def _put(self, link: Link, key: ObjectKey, wanted: ContextReplicaSpec) -> ContextReplica:
+    async def _put(self, link: Link, key: ObjectKey, desired: ContextReplicaSpec) -> ContextReplica:
         try:
-            return await link.put(key, wanted)
+            return await link.put(key, desired)
         except (Invalid, TooLarge) as error:
             reason = REASON_PAYLOAD_TOO_LARGE if isinstance(error, TooLarge) else REASON_INVALID_ITEM
             message = f"the control plane does not take the local changes, make them smaller or revert them: {error}"
@@ -104,8 +106,8 @@ class Mirror:
         """Lets the replicas of deleted pods go, whose changes are safe."""
         spec = stored.spec if stored else None
         for pod in pods:
-            place = self._member.place(key)
-            if pod.is_held and releasable(place, _version_vector(context), pod.replica.spec, spec):
+            member_context = self._caches.member_context(key)
+            if pod.is_held and releasable(member_context, _version_vector(context), pod.replica.spec, spec):
                 await self._release_one(pod)
 
     async def _release_one(self, pod: PodReplica) -> None:
@@ -115,7 +117,7 @@ class Mirror:
             "finalizers": [finalizer for finalizer in pod.finalizers if finalizer != REPLICA_FINALIZER],
         }
         try:
-            await self._member.api.patch(
+            await self._caches.api.patch(
                 CONTEXT_REPLICA, *pod.key, {"metadata": metadata}, field_manager=CONTEXT_MANAGER
             )
         except NotFound:
@@ -129,26 +131,20 @@ class Mirror:
                 continue
             patch = {"metadata": {"annotations": {CONFIRM_ANNOTATION: confirmation}}}
             with suppress(NotFound):
-                stored = await self._member.api.patch(CONTEXT_REPLICA, *pod.key, patch, field_manager=CONTEXT_MANAGER)
-                self._member.replicas.observe(stored)
+                stored = await self._caches.api.patch(CONTEXT_REPLICA, *pod.key, patch, field_manager=CONTEXT_MANAGER)
+                self._caches.replicas.observe(stored)
 
-    async def _tell_pods(self, pods: list[PodReplica], decisions: ContextReplicaStatus) -> None:
+    async def _report_decisions(self, pods: list[PodReplica], decisions: ContextReplicaStatus) -> None:
         """Copies what is decided to the replicas that it is about; for people, nothing depends on it."""
         for pod in pods:
-            wanted = status_for(pod.replica.spec, decisions)
-            if pod.is_deleted or wanted == pod.replica.status:
+            desired = status_for(pod.replica.spec, decisions)
+            if pod.is_deleted or desired == pod.replica.status:
                 continue
-            body = {
-                "apiVersion": API_VERSION,
-                "kind": "ContextReplica",
-                "metadata": {"namespace": pod.key.namespace, "name": pod.key.name, "uid": pod.replica.metadata.uid},
-                "status": wanted.wire(),
-            }
-            try:
-                stored = await self._member.api.apply(CONTEXT_REPLICA, body, CONTEXT_MANAGER, "status", force=True)
-            except NotFound:
-                continue
-            self._member.replicas.observe(stored)
+            metadata = {**pod.key._asdict(), "uid": pod.replica.metadata.uid}
+            body = {"metadata": metadata, "status": desired.wire()}
+            with suppress(NotFound):
+                stored = await self._caches.api.apply(CONTEXT_REPLICA, body, CONTEXT_MANAGER, "status", force=True)
+                self._caches.replicas.observe(stored)
 
 
 def _version_vector(context: MCPContext | None) -> Mapping[str, str]:

@@ -1,4 +1,6 @@
 """The federation controller: runs in the host cluster, works on the control plane. One is enough, several are safe.
 
-`contexts` takes every FederatedContext through declare, merge, commit, project; `members` prepares registered clusters.
+Three reconcilers read the same `caches`: `contexts` (gather, commit, project: the head becomes MCPContext and
+PropagationPolicy), `reports` (status, decisions, pruning) and `members` (prepares clusters; `member_tokens` renews
+their credentials). `triggers` wakes them.
 """

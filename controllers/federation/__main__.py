@@ -1,139 +1,52 @@
-"""`python -m controllers.federation`: wires reflectors, queues and reconcilers, and runs until told to stop."""
+"""`python -m controllers.federation`: wires caches, queues and reconcilers, and runs until it is stopped."""
 
 import asyncio
 import os
 import secrets
-from pathlib import Path
-from typing import Any
 
-from api.names import HEARTBEAT_SECONDS
+from controllers.federation.caches import ControlPlaneCaches
+from controllers.federation.commits import Committer
 from controllers.federation.contexts import ContextReconciler
+from controllers.federation.member_tokens import MemberTokens
 from controllers.federation.members import MemberReconciler
-from controllers.federation.observation import ControlPlane, binding_key, context_key, failures, utc_now
 from controllers.federation.reports import ContextReporter
-from controllers.federation.revision_log import context_of
+from controllers.federation.settings import Settings
+from controllers.federation.triggers import Triggers
+from controllers.wall_clock import utc_now
 from kube.client import Api
 from kube.controller import Controller
-from kube.errors import ConfigurationError
-from kube.kinds import Object, ObjectKey
 from kube.process import run, run_until
 from kube.telemetry import TelemetryServer, configure_logging
 
-PORT = 8080
-CREDENTIAL = Path("/etc/mcpfed/control-plane")
-
 
 async def main(stop: asyncio.Event) -> None:
-    """Runs the controller."""
+    """Runs the controller with its settings from the environment."""
     configure_logging()
-    directory = Path(os.environ.get("MCPFED_CONTROL_PLANE", CREDENTIAL))
-    try:
-        server, authority = (directory / "server").read_text().strip(), (directory / "ca.crt").read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"no credential for the control plane: {error}; mount its Secret there") from error
-    endpoint = os.environ.get("MCPFED_CONTROL_PLANE_ENDPOINT") or server
+    settings = Settings.from_environment(os.environ)
     async with (
-        await Api.from_kubeconfig(_kubeconfig(server, directory)) as api,
-        TelemetryServer(os.environ.get("POD_IP", "127.0.0.1"), int(os.environ.get("PORT", PORT))) as telemetry,
+        await Api.from_kubeconfig(settings.kubeconfig) as api,
+        TelemetryServer(settings.host, settings.port) as telemetry,
     ):
-        plane = ControlPlane(api)
-        for reflector in plane.reflectors:
+        caches = ControlPlaneCaches(api)
+        for reflector in caches.reflectors:
             telemetry.ready_when(reflector.kind.plural, reflector.synced.is_set)
-        reports = Controller("reports", ContextReporter(plane, utc_now).reconcile)
-        reconciler = ContextReconciler(plane, reports.queue.add, utc_now, lambda: secrets.token_hex(4))
-        contexts = Controller("contexts", reconciler.reconcile)
-        members = Controller("members", MemberReconciler(plane, endpoint, authority, utc_now).reconcile, workers=1)
-        following = [reflector.run() for reflector in plane.reflectors]
-        await run_until(stop, *following, _control(plane, contexts, members, reports))
+        following = [reflector.run() for reflector in caches.reflectors]
+        await run_until(stop, *following, _reconcile(caches, settings))
 
 
-async def _control(
-    plane: ControlPlane,
-    contexts: Controller[ObjectKey],
-    members: Controller[ObjectKey],
-    reports: Controller[ObjectKey],
-) -> None:
-    """Starts the controllers once the caches are whole: a half-known control plane decides wrongly."""
-    await asyncio.gather(*(reflector.synced.wait() for reflector in plane.reflectors))
-    _subscribe(plane, contexts, members)
+async def _reconcile(caches: ControlPlaneCaches, settings: Settings) -> None:
+    """Starts the reconcilers once the caches are whole: a half-known control plane decides wrongly."""
+    reports = Controller("reports", ContextReporter(caches, utc_now).reconcile)
+    committer = Committer(caches, utc_now, draw=lambda: secrets.token_hex(4))
+    contexts = Controller("contexts", ContextReconciler(caches, committer, reports.queue.add).reconcile)
+    tokens = MemberTokens(caches.api, settings.endpoint, settings.authority, utc_now)
+    members = Controller("members", MemberReconciler(caches, tokens).reconcile, workers=1)
+    await asyncio.gather(*(reflector.synced.wait() for reflector in caches.reflectors))
+    triggers = Triggers(caches, contexts.queue, members.queue)
+    triggers.subscribe()
     async with asyncio.TaskGroup() as group:
-        group.create_task(contexts.run())
-        group.create_task(members.run())
-        group.create_task(reports.run())
-        group.create_task(_watch_silence(plane, contexts))
-
-
-def _subscribe(plane: ControlPlane, contexts: Controller[ObjectKey], members: Controller[ObjectKey]) -> None:
-    """What wakes whom."""
-
-    def all_contexts() -> None:
-        for key in plane.contexts.cache:
-            contexts.queue.add(key)
-
-    def on_context(key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        contexts.queue.add(key)
-
-    def on_owned(key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        contexts.queue.add(context_of(new or old or {}))
-
-    def on_replica(key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        if (old or {}).get("spec") != (new or {}).get("spec"):
-            contexts.queue.add(context_key(new or old or {}))
-
-    def on_binding(key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        spec: Object = (new or old or {}).get("spec", {})
-        resource: Object = spec.get("resource", {})
-        context = ObjectKey(resource.get("namespace", ""), resource.get("name", ""))
-        if key == binding_key(context) and failures(old) != failures(new):
-            contexts.queue.add(context)
-
-    def on_cluster(key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        # A Cluster's status beats every few seconds; only these parts matter here.
-        if _facts(old) != _facts(new):
-            members.queue.add(key)
-            all_contexts()
-
-    plane.contexts.subscribe(on_context)
-    plane.revisions.subscribe(on_owned)
-    plane.mcp_contexts.subscribe(on_owned)
-    plane.policies.subscribe(on_owned)
-    plane.replicas.subscribe(on_replica)
-    plane.bindings.subscribe(on_binding)
-    plane.clusters.subscribe(on_cluster)
-
-
-async def _watch_silence(plane: ControlPlane, contexts: Controller[ObjectKey]) -> None:
-    """Wakes the contexts when a member falls silent or is heard again: silence has no event."""
-    before: set[str] = set()
-    while True:
-        stale = {cluster for cluster in plane.labels() if plane.is_stale(cluster, utc_now())}
-        if stale != before:
-            for key in plane.contexts.cache:
-                contexts.queue.add(key)
-        before = stale
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-
-
-def _facts(cluster: Object | None) -> Any:
-    if cluster is None:
-        return None
-    metadata = cluster["metadata"]
-    enabled = cluster.get("status", {}).get("apiEnablements")
-    return metadata.get("labels", {}), metadata.get("deletionTimestamp"), enabled
-
-
-def _kubeconfig(server: str, directory: Path) -> dict[str, Any]:
-    return {
-        "current-context": "control-plane",
-        "contexts": [{"name": "control-plane", "context": {"cluster": "control-plane", "user": "controller"}}],
-        "clusters": [
-            {
-                "name": "control-plane",
-                "cluster": {"server": server, "certificate-authority": str(directory / "ca.crt")},
-            }
-        ],
-        "users": [{"name": "controller", "user": {"tokenFile": str(directory / "token")}}],
-    }
+        for job in (contexts.run(), members.run(), reports.run(), triggers.watch_silence(utc_now)):
+            group.create_task(job)
 
 
 if __name__ == "__main__":

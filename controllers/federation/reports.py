@@ -1,6 +1,7 @@
-"""Reports on one FederatedContext: its status, what members and people are told, and what of the past is kept."""
+"""Reports on one FederatedContext: its status, the decisions on what was proposed, and how much history is kept."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,8 +9,9 @@ from api.condition import REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision, SiteState
 from api.context_revision import ContextRevisionSpec
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
-from controllers.federation.observation import ControlPlane
-from controllers.federation.observed import Observed, gather
+from controllers.federation.caches import ControlPlaneCaches
+from controllers.federation.gather import Observed, gather
+from controllers.wall_clock import rfc3339
 from core.hub.cluster_state import MemberView
 from core.hub.context_status import SpecProblem, context_status
 from core.hub.outcomes import outcomes
@@ -18,27 +20,21 @@ from core.hub.retain import expired
 from core.values import version_vector
 from kube.controller import Done, RequeueAfter, Result
 from kube.errors import NotFound
-from kube.kinds import (
-    CONTEXT_REPLICA,
-    CONTEXT_REVISION,
-    FEDERATED_CONTEXT,
-    Kind,
-    Object,
-    ObjectKey,
-)
+from kube.kinds import CONTEXT_REPLICA, CONTEXT_REVISION, Object, ObjectKey
 from kube.reflector import Reflector
 
 
 class ContextReporter:
     """Writes what can be rebuilt at any time; nothing waits for it."""
 
-    def __init__(self, plane: ControlPlane, now: Callable[[], datetime]) -> None:
-        self._plane = plane
+    def __init__(self, caches: ControlPlaneCaches, now: Callable[[], datetime]) -> None:
+        self._caches = caches
+        self._api = caches.api
         self._now = now
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings the reports on one context up to date."""
-        observed = gather(self._plane, key)
+        observed = gather(self._caches, key)
         if observed is None:
             return Done()
         await self._report(observed)
@@ -50,17 +46,16 @@ class ContextReporter:
         """Writes the status, once, if it has changed."""
         now = self._now()
         views = [self._view(cluster, observed, now) for cluster in observed.clusters]
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = context_status(observed.context, observed.history, views, self._problem(observed), stamp)
+        problem = self._problem(observed)
+        status = context_status(observed.context, observed.history, views, problem, rfc3339(now))
         if status == observed.context.status:
             return
         key, wire = observed.key, status.wire()
         absent = dict.fromkeys(observed.context.status.wire().keys() - wire.keys())
-        patch: Object = {"status": {**absent, **wire}}
-        await self._write_status(FEDERATED_CONTEXT, self._plane.contexts, key, patch)
+        await self._write_status(self._caches.contexts, key, {**absent, **wire})
 
     def _problem(self, observed: Observed) -> SpecProblem | None:
-        left = self._plane.held_back.get(observed.key, {}).get(DECLARED_SITE, ())
+        left = self._caches.held_back.get(observed.key, {}).get(DECLARED_SITE, ())
         if observed.problem or not left:
             return observed.problem
         items = ", ".join(left[:5])
@@ -71,13 +66,13 @@ class ContextReporter:
         )
 
     def _view(self, cluster: str, observed: Observed, now: datetime) -> MemberView:
-        view = self._plane.view(cluster, observed.key, now)
+        view = self._caches.view(cluster, observed.key, now)
         if view.replica is None or observed.context.spec.suspended or observed.problem:
             return view
-        return replace(view, held_back=self._plane.held_back.get(observed.key, {}).get(cluster, ()))
+        return replace(view, held_back=self._caches.held_back.get(observed.key, {}).get(cluster, ()))
 
     async def _acknowledge(self, observed: Observed) -> None:
-        """Tells each cluster how far its sites' changes are decided, and how."""
+        """Writes to each cluster's replica how far its sites' changes are decided, and how."""
         history = observed.history
         if not history:
             return
@@ -85,24 +80,21 @@ class ContextReporter:
             lost = await self._lost(observed.key, history, replica.parsed.spec.sites)
             status = _decisions(replica.parsed, history, lost)
             if status != replica.parsed.status:
-                patch: Object = {"status": status.wire()}
-                await self._write_status(CONTEXT_REPLICA, self._plane.replicas, replica.key, patch)
+                await self._write_status(self._caches.replicas, replica.key, status.wire())
 
     async def _lost(self, key: ObjectKey, history: list[ContextRevisionSpec], sites: list[SiteState]) -> list[str]:
-        """Sites of running pods whose revision should be stored and is not: only they can tell what was lost."""
+        """Sites of running pods whose revision should be stored and is not: only inventories show what was lost."""
         unknown = [site for site in sites if site.pod and not may_be_merged(history, site)]
-        # What is stored all the same, our cache has not seen yet.
-        stored = [await self._plane.is_stored(key, site.base_version, site.base_digest) for site in unknown]
+        # A revision that the cache lacks may be stored all the same: the cache may be behind.
+        stored = [await self._caches.is_stored(key, site.base_version, site.base_digest) for site in unknown]
         return [site.site for site, is_there in zip(unknown, stored, strict=True) if not is_there]
 
-    async def _write_status(self, kind: Kind, reflector: Reflector, key: ObjectKey, patch: Object) -> None:
-        try:
-            stored = await self._plane.api.patch(
-                kind, key.namespace, key.name, patch, subresource="status", field_manager=FEDERATION_MANAGER
+    async def _write_status(self, reflector: Reflector, key: ObjectKey, status: Object) -> None:
+        with suppress(NotFound):
+            stored = await self._api.patch(
+                reflector.kind, *key, {"status": status}, subresource="status", field_manager=FEDERATION_MANAGER
             )
-        except NotFound:
-            return
-        reflector.observe(stored)
+            reflector.observe(stored)
 
     async def _dismiss_operators(self, observed: Observed) -> None:
         """Removes what people proposed once it is decided: the revisions have it."""
@@ -111,7 +103,7 @@ class ContextReporter:
         for replica in observed.operators:
             changes = [change for site in replica.parsed.spec.sites for change in site.changes]
             if all(version_vector.includes(vector, change.dot) for change in changes):
-                await self._plane.api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
+                await self._api.delete(CONTEXT_REPLICA, replica.key.namespace, replica.key.name)
 
     async def _prune(self, observed: Observed) -> Result:
         """Deletes the revisions that are no longer kept."""
@@ -119,7 +111,7 @@ class ContextReporter:
         beyond = expired(observed.revisions, observed.sites, limits, now)
         for revision in beyond.revisions:
             name = revision_name(revision.context, revision.version)
-            await self._plane.api.delete(CONTEXT_REVISION, observed.key.namespace, name)
+            await self._api.delete(CONTEXT_REVISION, observed.key.namespace, name)
         return RequeueAfter((beyond.next_at - now).total_seconds()) if beyond.next_at else Done()
 
 

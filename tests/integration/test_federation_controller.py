@@ -70,11 +70,11 @@ async def test_a_member_edit_is_committed_and_projected_and_the_declaration_stay
     name = cluster_replica_name(namespace, "demo")
     replica = await until(plane, CONTEXT_REPLICA, "mcpfed-m1", name, lambda r: r.get("status", {}).get("decided"))
     assert replica["status"]["decided"] == [{"site": SITE, "hlc": clock.encode(9_001)}]
-    outcomes = [(told["item"], told["outcome"], told["version"]) for told in replica["status"]["outcomes"]]
+    outcomes = [(each["item"], each["outcome"], each["version"]) for each in replica["status"]["outcomes"]]
     assert outcomes == [("a", "Accepted", 2), ("b", "Accepted", 2)]
 
 
-async def test_a_context_is_applied_once_the_member_says_so(plane: Api, namespace: str) -> None:
+async def test_a_context_is_applied_once_the_member_reports_it(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await propose(plane, namespace, applied=1)
@@ -210,7 +210,7 @@ async def test_a_replica_in_the_contexts_namespace_that_claims_to_be_a_member_ha
     assert {kind_of(cause.site) for r in await revisions(plane, namespace) for cause in r.spec.cause} == {"declared"}
 
 
-async def test_a_member_that_speaks_for_another_cluster_is_not_heard(plane: Api, namespace: str) -> None:
+async def test_a_member_that_names_a_site_of_another_cluster_is_ignored(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)
     await propose(plane, namespace, edit("a", "forged", 9_000, site="m2/pod#1"), site="m2/pod#1")

@@ -7,7 +7,7 @@ from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext, FederatedContextSpec
 from api.names import INLINE_LIMIT_BYTES
 from controllers.agent.holding import Holding
-from controllers.federation.contexts import Memory
+from controllers.federation.memory import Memory
 from core.site.plan import Desired
 from tests.model.oracle import Name
 from tests.model.volume import Disk

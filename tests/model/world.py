@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from api.context_revision import ContextRevisionSpec
 from api.names import INLINE_LIMIT_BYTES
-from controllers.federation.contexts import Memory
-from controllers.federation.observation import HEARD_OF_FOR
+from controllers.federation.memory import Memory
+from controllers.federation.recent_sites import RECENTLY
 from core.hub import declare as declaration
 from core.hub import project
 from core.hub.advance import advance
@@ -26,7 +26,7 @@ from tests.model.parts import Backup, Controller, Observed, Setup
 from tests.model.violation import Invariant, require
 
 _ATTEMPTS = 8
-_HEARD_OF_MILLIS = HEARD_OF_FOR // timedelta(milliseconds=1)
+_RECENTLY_MILLIS = RECENTLY // timedelta(milliseconds=1)
 _LONG_MILLIS = (KEPT_FOR + timedelta(days=1)) // timedelta(milliseconds=1)
 
 
@@ -234,7 +234,7 @@ class World(Members):
         if memory is not None and memory.is_lost_from(history):
             controller.incarnation = self.draw()
         controller.memory = Memory(controller.incarnation, history[-1] if history else None)
-        lately = frozenset(site for site, at in controller.told_of.items() if self.now - at < _HEARD_OF_MILLIS)
+        lately = frozenset(site for site, at in controller.told_of.items() if self.now - at < _RECENTLY_MILLIS)
         return Merger(controller.incarnation, max(self.now + controller.skew, 0), lately)
 
     def _observed(self, controller: Controller) -> Observed:

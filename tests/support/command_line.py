@@ -35,7 +35,7 @@ Mcpfed = Callable[..., Coroutine[Any, Any, Answer]]
 
 
 async def hold(plane: Api, demo: str, version: int, chain_digest: str | None = None) -> None:
-    """Lets the member say that it has applied a version."""
+    """Reports that the member has applied a version."""
     namespace, _, name = demo.partition("/")
     revision = next(r.spec for r in await revisions(plane, namespace) if r.spec.version == version)
     site = {

@@ -41,7 +41,7 @@ async def until(holds: Callable[[], object], seconds: float, explain: Callable[[
 
 
 def document(name: str, text: str) -> dict[str, Any]:
-    """An MCP resource whose file says all about it."""
+    """An MCP resource that is wholly described by its file."""
     definition = {"uri": f"resource:///{name}", "name": name, "mimeType": "text/plain"}
     return {"name": name, "definition": definition, "text": text}
 
@@ -249,7 +249,7 @@ class Federation:
         return [volume for volume in volumes if (volume / BOOKKEEPING / name / APPLIED).exists()]
 
     async def health(self, member: str) -> dict[str, Any]:
-        """What the MCP server of a member says of its contexts; empty while it does not answer."""
+        """What the MCP server of a member reports of its contexts; empty while it does not answer."""
         url = self.fleet.state.endpoints.get(member, {}).get(SERVER, "").removesuffix("/mcp")
         if not url:
             return {}

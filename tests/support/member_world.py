@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from api.names import (
     AGENT_MANAGER,
     CONTEXT_LABEL,
@@ -32,7 +30,6 @@ from kube.kinds import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     CONTEXT_REPLICA,
-    CRD,
     DEPLOYMENT,
     MCP_CONTEXT,
     ROLE,
@@ -221,16 +218,6 @@ async def ensure(api: Api, kind: Kind, obj: Object) -> None:
         await api.create(kind, obj)
 
 
-async def install_crds(api: Api) -> None:
-    for path in sorted((REPOSITORY / "crds").glob("*.yaml")):
-        await api.apply(CRD, yaml.safe_load(path.read_text()), "test", force=True)
-
-    async def established() -> bool:
-        return all(_is_established(crd) for crd in await api.list(CRD))
-
-    await eventually(established, "the CRDs are established")
-
-
 async def grant(api: Api, namespace: str, account: str, *rules: Object) -> None:
     """A ServiceAccount with a Role in its namespace."""
     await ensure(api, SERVICE_ACCOUNT, {"metadata": {"name": account, "namespace": namespace}})
@@ -279,8 +266,3 @@ async def grant_in_member(member: Api, cluster: str) -> None:
 async def is_gone(world: World, pod: str) -> bool:
     """Whether a pod's replica is gone."""
     return await world.pod_replica(pod) is None
-
-
-def _is_established(crd: Object) -> bool:
-    conditions = crd["status"].get("conditions") or ()
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)

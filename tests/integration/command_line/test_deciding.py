@@ -11,9 +11,9 @@ import pytest
 from api.context_replica import SiteState
 from api.federated_context import FederatedContext
 from api.names import cluster_replica_name, member_namespace
-from cli import contexts, proposal
-from cli.contexts import Subject
+from cli import proposal
 from cli.problem import Problem
+from cli.subject import Subject, read
 from core.inspection.confirm import CONFIRM_ANNOTATION, confirmation
 from kube.client import Api
 from kube.kinds import (
@@ -113,12 +113,12 @@ async def test_a_conflict_is_resolved_with_a_file_and_an_unsound_file_is_refused
     assert (await mcpfed("conflicts", demo)).code == 0
 
 
-async def test_a_person_whose_change_was_kept_out_by_one_made_at_the_same_time_is_told(
+async def test_a_person_whose_change_was_kept_out_by_one_made_at_the_same_time_is_raised(
     plane: Api, namespace: str
 ) -> None:
     await declare(plane, namespace, {"a": "1"}, conflictPolicy={"default": "Manual"})
     first = await until(plane, MCP_CONTEXT, namespace, "demo", served)
-    seen = await contexts.read(plane, f"{namespace}/demo", None)
+    seen = await read(plane, f"{namespace}/demo", None)
     base = first["spec"]["contextPayload"]["items"][0]["dot"]
     await propose(plane, namespace, edit("a", "meanwhile", 9_000, base=base))
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c)["a"] == "meanwhile")
@@ -126,7 +126,7 @@ async def test_a_person_whose_change_was_kept_out_by_one_made_at_the_same_time_i
     assert [(record.item, record.kept.site) for record in decision.lost] == [("a", "m1/pod#1")]
 
 
-async def test_what_nobody_decides_stays_proposed_and_the_person_is_told_where(
+async def test_what_nobody_decides_stays_proposed_and_the_message_says_where(
     api: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await install(api, *our_crds())
@@ -134,10 +134,10 @@ async def test_what_nobody_decides_stays_proposed_and_the_person_is_told_where(
     raw = await api.get(FEDERATED_CONTEXT, namespace, "demo")
     context, history = FederatedContext.parse(raw or {}), began(a="1")
     monkeypatch.setattr(proposal, "DECISION_SECONDS", 0.5)
-    with pytest.raises(Problem, match="is the federation controller running") as told:
+    with pytest.raises(Problem, match="is the federation controller running") as raised:
         await proposal.propose(api, Subject(context, history), {"a": None})
     (replica,) = await api.list(CONTEXT_REPLICA, namespace)
-    assert replica["metadata"]["name"] in str(told.value)
+    assert replica["metadata"]["name"] in str(raised.value)
     assert replica["spec"]["sites"][0]["changes"][0]["deleted"]
 
 

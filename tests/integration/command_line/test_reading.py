@@ -33,7 +33,7 @@ async def test_get_and_show_print_the_payload_or_one_item_as_its_file_is(mcpfed:
     assert [line.split()[0] for line in table.out.splitlines()[-2:]] == ["a", "b"]
 
 
-async def test_what_is_not_there_is_said_in_one_line_that_tells_what_to_do(mcpfed: Mcpfed, demo: str) -> None:
+async def test_what_is_not_there_is_reported_in_one_line_with_what_to_do(mcpfed: Mcpfed, demo: str) -> None:
     refused: tuple[tuple[tuple[object, ...], str], ...] = (
         (("get", demo, "b"), "was deleted by declared"),
         (("get", demo, "zzz"), "has no item zzz"),
@@ -70,15 +70,15 @@ async def test_a_bare_name_is_found_where_it_is_unambiguous_and_otherwise_the_ca
     assert (await mcpfed("get", other)).code == 0
 
 
-async def test_history_tells_who_changed_what_and_when(mcpfed: Mcpfed, demo: str) -> None:
-    told = (await mcpfed("history", demo, "-o", "json")).json["revisions"]
-    assert [entry["version"] for entry in told] == [1, 2, 3]
-    assert [entry["items"] for entry in told] == [
+async def test_history_shows_who_changed_what_and_when(mcpfed: Mcpfed, demo: str) -> None:
+    printed = (await mcpfed("history", demo, "-o", "json")).json["revisions"]
+    assert [entry["version"] for entry in printed] == [1, 2, 3]
+    assert [entry["items"] for entry in printed] == [
         {"a": "added", "b": "added"},
         {"a": "changed"},
         {"b": "removed", "c": "added"},
     ]
-    assert told[1]["sites"] == ["m1/pod#1"]
+    assert printed[1]["sites"] == ["m1/pod#1"]
     newest = (await mcpfed("history", demo)).out.splitlines()[1]
     assert newest.startswith("3 ")
     assert "-b +c" in newest
@@ -124,7 +124,7 @@ async def test_a_history_is_verified_online_and_offline_and_tampering_is_found(
     assert (forged.code, forged.out) == (1, f"{demo} version 2: item a: digest is not its content's\n")
 
 
-async def test_a_member_that_holds_another_history_is_told_by_verify(mcpfed: Mcpfed, plane: Api, demo: str) -> None:
+async def test_a_member_that_holds_another_history_is_printed_by_verify(mcpfed: Mcpfed, plane: Api, demo: str) -> None:
     await hold(plane, demo, version=2, chain_digest="sha256:" + "0" * 64)
     answer = await mcpfed("verify", demo)
     assert answer.code == 1
@@ -148,7 +148,7 @@ async def test_status_is_in_sync_only_when_every_cluster_serves_the_head(mcpfed:
     assert (applied.code, "Applied" in applied.out) == (0, True)
 
 
-async def test_a_watched_status_is_told_again_whenever_it_changes_until_ctrl_c(
+async def test_a_watched_status_is_printed_again_whenever_it_changes_until_ctrl_c(
     mcpfed_environment: dict[str, str], plane: Api, demo: str
 ) -> None:
     namespace = demo.partition("/")[0]

@@ -20,13 +20,13 @@ from kube.kinds import (
     NAMESPACE,
 )
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
+from tests.support.kinds import install, our_crds
 from tests.support.member_world import (
     CONTEXT,
     World,
     ensure,
     grant_in_member,
     grant_on_control_plane,
-    install_crds,
 )
 from tests.support.proxy import proxied
 
@@ -56,8 +56,8 @@ async def world(
         proxied(URL(apiserver.server).port or 0) as member_line,
         proxied(URL(plane_server.server).port or 0) as plane_line,
     ):
-        await install_crds(api)
-        await install_crds(plane)
+        await install(api, *our_crds())
+        await install(plane, *our_crds())
         await ensure(api, NAMESPACE, {"metadata": {"name": SYSTEM_NAMESPACE}})
         await plane.create(NAMESPACE, {"metadata": {"name": member_namespace(cluster)}})
         await grant_in_member(api, cluster)

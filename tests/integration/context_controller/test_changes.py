@@ -39,7 +39,7 @@ async def test_all_pods_of_a_member_are_in_one_replica_with_the_contexts_address
     assert replica["metadata"]["labels"] == {CONTEXT_LABEL: CONTEXT}
 
 
-async def test_a_decision_is_told_to_the_pod_that_proposed(placed: World) -> None:
+async def test_a_decision_is_decided_status_to_the_pod_that_proposed(placed: World) -> None:
     decided = [{"site": placed.site(pod), "hlc": hlc(1)} for pod in ("pod-0", "pod-1")]
     wanted = [placed.site("pod-1")]
     async with placed.controller():
@@ -50,11 +50,11 @@ async def test_a_decision_is_told_to_the_pod_that_proposed(placed: World) -> Non
         status = {"metadata": name, "status": {"decided": decided, "inventoryWanted": wanted}}
         await placed.plane.apply(CONTEXT_REPLICA, status, FEDERATION_MANAGER, "status", force=True)
 
-        async def told() -> Object | None:
+        async def decided_status() -> Object | None:
             own = await placed.pod_replica("pod-1")
             return (own or {}).get("status")
 
-        status = await eventually(told, "the pod's replica has a status")
+        status = await eventually(decided_status, "the pod's replica has a status")
         assert (status["decided"], status["inventoryWanted"]) == (decided[1:], wanted)
 
 
@@ -108,6 +108,6 @@ async def test_what_a_person_confirms_on_the_control_plane_reaches_the_pods(plac
         for said in ("0123456789abcdef", None):
             patch = {"metadata": {"annotations": {CONFIRM_ANNOTATION: said}}}
             await placed.plane.patch(CONTEXT_REPLICA, placed.remote, replica["metadata"]["name"], patch)
-            await eventually(lambda said=said: confirmed("pod-0", said), f"the pod is told {said}")
+            await eventually(lambda said=said: confirmed("pod-0", said), f"the pod's replica has {said}")
         await placed.propose("pod-0", 1, 2)
         await placed.await_changes(("pod-0", 1), ("pod-0", 2))

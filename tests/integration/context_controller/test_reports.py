@@ -19,7 +19,7 @@ from tests.support.member_world import (
 )
 
 
-async def test_the_status_in_the_member_tells_what_its_pods_serve(placed: World) -> None:
+async def test_the_status_in_the_member_reports_what_its_pods_serve(placed: World) -> None:
     async with placed.controller():
         await placed.await_condition(READY, "False", "NoReplicaReady")
         await placed.propose("pod-0", applied=1)
@@ -72,7 +72,7 @@ async def test_a_long_silence_of_the_control_plane_shows_in_the_member_and_ends(
         await placed.await_condition(STALE, "False", "Reachable")
 
 
-async def test_the_member_is_heard_of_by_its_lease(placed: World) -> None:
+async def test_the_member_renews_its_lease(placed: World) -> None:
     async def renewed_after(before: str) -> str | None:
         lease = await placed.plane.get(LEASE, placed.remote, MEMBER_HEARTBEAT)
         return lease["spec"]["renewTime"] if lease and lease["spec"]["renewTime"] > before else None

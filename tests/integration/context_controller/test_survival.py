@@ -82,7 +82,7 @@ async def test_a_pods_inventory_reaches_the_control_plane_and_outlives_the_pod_u
     lost = {"epoch": 0, "version": 7, "chainDigest": HEAD, "versionVector": {placed.site("pod-0"): hlc(3)}}
     name = pod_replica_name(CONTEXT, "pod-0")
 
-    async def told() -> bool:
+    async def inventory_reported() -> bool:
         found = [SiteState.model_validate(site).inventory for site in sites_of(await placed.mirrored())]
         return found == [Inventory.model_validate(lost)]
 
@@ -92,16 +92,16 @@ async def test_a_pods_inventory_reaches_the_control_plane_and_outlives_the_pod_u
         assert replica is not None
         sites = [{**replica["spec"]["sites"][0], "inventory": lost}]
         await placed.member.patch(CONTEXT_REPLICA, placed.namespace, name, {"spec": {"sites": sites}})
-        await eventually(told, "the inventory is on the control plane")
+        await eventually(inventory_reported, "the inventory is on the control plane")
         await placed.delete_replica("pod-0")
         await eventually(lambda: is_gone(placed, "pod-0"), "the pod's replica is released")
-        assert await told()
+        assert await inventory_reported()
         await placed.place_context(version=8, decided={placed.site("pod-0"): hlc(3)})
 
         async def taken_in() -> bool:
             return sites_of(await placed.mirrored()) == []
 
-        await eventually(taken_in, "nothing is told any more of a pod that is gone")
+        await eventually(taken_in, "a pod that is gone is reported no more")
 
 
 async def test_a_pod_that_comes_back_under_its_name_waits_until_its_forerunners_changes_are_safe(
@@ -138,7 +138,7 @@ async def test_a_pod_that_comes_back_under_its_name_waits_until_its_forerunners_
         placed.plane_line.heal()
         await eventually(its_own, "the new pod's replica is there")
         replica = await placed.await_changes(("pod-0", 1))
-        await eventually(lambda: both_told(placed, anew), "both sites are told")
+        await eventually(lambda: both_reported(placed, anew), "both sites are reported")
         assert changes_of(replica) == {(placed.site("pod-0"), hlc(1))}
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
@@ -149,6 +149,6 @@ def sites_of(replica: Object | None) -> list[Object]:
     return found
 
 
-async def both_told(world: World, anew: str) -> bool:
+async def both_reported(world: World, anew: str) -> bool:
     replica = await world.mirrored()
     return replica is not None and {site["site"] for site in replica["spec"]["sites"]} == {world.site("pod-0"), anew}

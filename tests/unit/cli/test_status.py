@@ -43,9 +43,9 @@ def test_the_table_says_where_why_and_since_when() -> None:
 
 
 def test_json_has_the_whole_status_of_every_context() -> None:
-    told = as_json([reporting()])
-    assert told["inSync"] is True
-    assert told["contexts"][0]["status"]["version"] == 3
+    printed = as_json([reporting()])
+    assert printed["inSync"] is True
+    assert printed["contexts"][0]["status"]["version"] == 3
 
 
 def test_a_control_plane_without_contexts_says_so() -> None:

@@ -90,7 +90,7 @@ async def test_a_body_that_is_cut_off_is_no_answer() -> None:
 
 async def test_what_was_sent_is_in_no_message() -> None:
     async with answering(fails(409, "Conflict", "changed"), fails(422, "Invalid", "bad")) as (api, _, _):
-        for write in (api.replace(CONFIG_MAP, MAP), api.apply(CONFIG_MAP, MAP, "mcpfed-test")):
+        for write in (api.create(CONFIG_MAP, MAP), api.apply(CONFIG_MAP, MAP, "mcpfed-test")):
             with pytest.raises(ApiError) as caught:
                 await write
             assert "n/a" in str(caught.value)

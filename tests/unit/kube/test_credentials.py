@@ -120,15 +120,15 @@ async def test_a_plugin_that_fails_is_reported() -> None:
 @pytest.mark.parametrize(
     ("config", "context", "problem"),
     [
-        (kubeconfig(), "absent", "no context named 'absent' in contexts"),
-        (kubeconfig(), "broken", "no cluster named 'absent' in clusters"),
+        (kubeconfig(), "absent", "no context 'absent'; it has: one, anonymous, broken"),
+        (kubeconfig(), "broken", "no cluster 'absent'; it has: c"),
         (kubeconfig(server=""), None, "the cluster has no server"),
         (kubeconfig(cluster={"certificate-authority-data": "%%%"}), None, "certificate-authority-data is not base64"),
         (kubeconfig(cluster={"certificate-authority-data": "aGVsbG8="}), None, "cannot be read as PEM"),
         (kubeconfig(tokenFile="/absent/token"), None, "/absent/token: No such file"),
     ],
 )
-async def test_what_is_wrong_with_a_kubeconfig_is_said(
+async def test_what_is_wrong_with_a_kubeconfig_is_reported(
     config: dict[str, Any], context: str | None, problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
@@ -143,7 +143,7 @@ async def test_a_missing_or_malformed_file_is_named_and_not_quoted(tmp_path: Pat
     with pytest.raises(ConfigurationError, match=f"kubeconfig {path}: not valid YAML$"):
         await Api.from_kubeconfig(path)
     path.write_text("just text")
-    with pytest.raises(ConfigurationError, match="not a mapping"):
+    with pytest.raises(ConfigurationError, match="not a kubeconfig"):
         await Api.from_kubeconfig(path)
 
 
@@ -156,7 +156,7 @@ async def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytes
     assert (access.server, access.authorization) == ("https://[::1]:443", "Bearer t")
 
 
-def test_outside_a_pod_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_pod_the_error_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(ConfigurationError, match=r"not in a cluster: .* give a kubeconfig"):
         Api.in_cluster()
@@ -169,7 +169,7 @@ async def test_a_token_that_the_server_refuses_is_read_again_and_the_request_rep
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.headers["Authorization"] == "Bearer new":
             return await sends(obj("a", 3))(request)
-        # Rotated in place, between our look at the file and the server's answer, with nothing to tell by.
+        # Rotated in place, between our look at the file and the server's answer, with nothing that shows it.
         before = token.stat()
         token.write_text("new")
         os.utime(token, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -32,7 +32,7 @@ def answer(code: int, reason: str, message: str = "said") -> bytes:
         (504, "Timeout", "timed out", ApiError),
     ],
 )
-def test_an_answer_becomes_the_error_that_a_caller_can_tell_apart(
+def test_an_answer_becomes_the_error_that_a_caller_can_distinguish(
     status: int, reason: str, message: str, kind: type[ApiError]
 ) -> None:
     error = from_answer("GET Pod a/b", status, answer(status, reason, message))

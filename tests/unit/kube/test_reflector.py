@@ -170,7 +170,7 @@ GONE = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old 
     ],
     ids=["410", "ERROR event", "504 from the future"],
 )
-async def test_a_version_that_the_server_does_not_have_leads_to_a_new_list_and_only_differences_are_told(
+async def test_a_version_that_the_server_does_not_have_leads_to_a_new_list_and_only_differences_are_notified(
     refusal: Answer,
 ) -> None:
     watches = [
@@ -276,7 +276,7 @@ async def test_a_collection_is_listed_anew_from_time_to_time_in_case_a_watch_los
         assert scene.watched_from()[:2] == ["all", "all"]
 
 
-async def test_a_duplicate_event_is_not_told_again() -> None:
+async def test_a_duplicate_event_is_not_notified_again() -> None:
     twice = (event("MODIFIED", "a", 6), event("MODIFIED", "a", 6), event("ADDED", "b", 7))
     async with following(Collection([initial(event("ADDED", "a", 3), at=5, then=twice)])) as scene:
         await eventually(lambda: len(scene.changes) == 3)
@@ -299,7 +299,7 @@ async def test_an_event_that_could_bring_back_a_deleted_object_leads_to_a_new_li
         assert scene.names() == {}
 
 
-async def test_what_a_write_returned_is_seen_at_once_and_not_told_again_by_the_watch() -> None:
+async def test_what_a_write_returned_is_seen_at_once_and_not_notified_again_by_the_watch() -> None:
     hold = asyncio.Event()
 
     async def rest(request: web.Request) -> web.StreamResponse:
@@ -345,12 +345,12 @@ async def test_a_subscriber_that_fails_stops_neither_the_watch_nor_the_others() 
         hold.set()
 
 
-async def test_a_late_subscriber_is_told_what_is_there() -> None:
+async def test_a_late_subscriber_is_notified_what_is_there() -> None:
     async with following(Collection([initial(event("ADDED", "a", 3), at=5)])) as scene:
         await synced(scene)
-        told: list[ObjectKey] = []
-        scene.reflector.subscribe(lambda key, old, new: told.append(key))
-        assert told == [A]
+        notified: list[ObjectKey] = []
+        scene.reflector.subscribe(lambda key, old, new: notified.append(key))
+        assert notified == [A]
 
 
 async def test_the_cache_cannot_be_written_to() -> None:
@@ -358,13 +358,6 @@ async def test_the_cache_cannot_be_written_to() -> None:
         await synced(scene)
         with pytest.raises(TypeError):
             scene.reflector.cache[A] = {}  # type: ignore[index]
-
-
-async def test_the_time_of_the_last_contact_is_known() -> None:
-    async with following(Collection([initial(at=5)])) as scene:
-        assert scene.reflector.last_contact == float("-inf") or scene.reflector.synced.is_set()
-        await synced(scene)
-        assert scene.reflector.last_contact > 0
 
 
 async def test_a_writer_can_wait_until_the_cache_holds_all_that_came_before_its_write() -> None:

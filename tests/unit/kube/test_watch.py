@@ -27,7 +27,7 @@ def test_only_the_annotated_bookmark_ends_the_initial_events() -> None:
     assert not parse_event(line(event("ADDED", "a", 7)), "").ends_initial_events
 
 
-def test_an_error_event_is_raised_as_what_it_says() -> None:
+def test_an_error_event_is_raised_as_the_error_it_carries() -> None:
     error = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}}
     with pytest.raises(Gone, match="WATCH ConfigMap: 410 Expired: too old"):
         parse_event(line(error), "WATCH ConfigMap")

@@ -1,4 +1,4 @@
-"""One context as it is observed: the declaration, what clusters and people propose, and its history."""
+"""gather: one context as the caches show it: the declaration, what clusters and people propose, and its history."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ from api.context_replica import SiteState
 from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.names import INLINE_LIMIT_BYTES
-from controllers.federation.observation import ControlPlane, Replica
+from controllers.federation.caches import ControlPlaneCaches
+from controllers.federation.replicas import Replica
 from core.hub.context_status import SpecProblem
 from core.hub.placement import placed
 from core.values import canonical
@@ -22,12 +23,12 @@ from kube.kinds import ObjectKey
 class Observed:
     """One context and what its clusters propose."""
 
-    plane: ControlPlane
+    caches: ControlPlaneCaches
     key: ObjectKey
     context: FederatedContext
     clusters: list[str]
     replicas: list[Replica]
-    """What placed clusters hold and propose; a member that the context is not placed on has no say."""
+    """What placed clusters hold and propose; other members' proposals do not count."""
     operators: list[Replica]
     """What people propose."""
     problem: SpecProblem | None
@@ -35,7 +36,7 @@ class Observed:
     @property
     def revisions(self) -> list[ContextRevisionSpec]:
         """The stored revisions as they are by now, oldest first."""
-        return self.plane.log.revisions(self.key, self.context.metadata.uid)
+        return self.caches.log.revisions(self.key, self.context.metadata.uid)
 
     @property
     def history(self) -> list[ContextRevisionSpec]:
@@ -48,22 +49,22 @@ class Observed:
         return [site for replica in [*self.replicas, *self.operators] for site in replica.parsed.spec.sites]
 
 
-def gather(plane: ControlPlane, key: ObjectKey) -> Observed | None:
+def gather(caches: ControlPlaneCaches, key: ObjectKey) -> Observed | None:
     """What there is of a context; None if it is gone or going.
 
     Raises:
         Stalled: the object does not fit its schema.
     """
-    raw = plane.contexts.cache.get(key)
+    raw = caches.contexts.cache.get(key)
     if raw is None or raw["metadata"].get("deletionTimestamp"):
         return None
     try:
         context = FederatedContext.parse(raw)
     except ValidationError as error:
         raise Stalled(REASON_INVALID_SPEC, f"{key}: {_first(error)}") from error
-    clusters = placed(context.spec, plane.labels())
-    replicas = [replica for cluster in clusters if (replica := plane.replica(cluster, key))]
-    return Observed(plane, key, context, clusters, replicas, plane.operators(key), _problem(context))
+    clusters = placed(context.spec, caches.labels())
+    replicas = [replica for cluster in clusters if (replica := caches.replica(cluster, key))]
+    return Observed(caches, key, context, clusters, replicas, caches.operators(key), _problem(context))
 
 
 def _problem(context: FederatedContext) -> SpecProblem | None:

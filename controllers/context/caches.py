@@ -1,18 +1,17 @@
-"""What the member's own API server holds, by context."""
+"""Caches of the member's own API server, by context."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
-from api.context_replica import ContextReplica, SiteState
+from api.context_replica import SiteState
 from api.mcp_context import MCPContext
-from api.names import REPLICA_FINALIZER, SERVER_LABEL
+from api.names import SERVER_LABEL
+from controllers.context.pod_replica import PodReplica, read_pod_replica
 from core.member.collect import MemberContext
 from kube.client import Api
 from kube.kinds import CONTEXT_REPLICA, DEPLOYMENT, MCP_CONTEXT, STATEFUL_SET, Object, ObjectKey
@@ -21,26 +20,7 @@ from kube.reflector import Reflector
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class PodReplica:
-    """What a pod says of a context."""
-
-    key: ObjectKey
-    replica: ContextReplica
-    finalizers: list[str]
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether it goes as soon as its finalizers are released."""
-        return self.replica.metadata.deletion_timestamp is not None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether it waits for us to let it go."""
-        return self.is_deleted and REPLICA_FINALIZER in self.finalizers
-
-
-class Member:
+class MemberCaches:
     """Follows the contexts, the pods' replicas and the MCP servers of a cluster; keys are those of contexts."""
 
     def __init__(self, api: Api, cluster: str) -> None:
@@ -77,11 +57,11 @@ class Member:
         self._subscribers.append(subscriber)
 
     def context_keys(self) -> set[ObjectKey]:
-        """Every context that there is, or that a pod speaks of."""
+        """Every context that there is, or that a pod reports on."""
         return {*self.contexts.cache, *self._replicas_of}
 
-    def place(self, key: ObjectKey) -> MemberContext:
-        """A context here."""
+    def member_context(self, key: ObjectKey) -> MemberContext:
+        """A context in this member."""
         return MemberContext(self.cluster, key.namespace, key.name)
 
     def context(self, key: ObjectKey) -> MCPContext | None:
@@ -94,12 +74,13 @@ class Member:
         return MCPContext.parse(_without_items(raw)) if raw is not None else None
 
     def pod_replicas(self, key: ObjectKey) -> list[PodReplica]:
-        """What pods say of a context; deleted pods too, until they are released."""
-        return list(self._read(self._replicas_of.get(key, ())))
+        """The replicas of a context's pods; of deleted pods too, until they are released."""
+        keys = sorted(self._replicas_of.get(key, ()))
+        return [read for each in keys if (read := read_pod_replica(each, self.replicas.cache[each]))]
 
     def live_sites(self, key: ObjectKey) -> list[SiteState]:
         """What the pods that are not deleted hold."""
-        owns = self.place(key).owns
+        owns = self.member_context(key).owns
         live = (pod.replica.spec.sites for pod in self.pod_replicas(key) if not pod.is_deleted)
         return [state for sites in live for state in sites if owns(state.site)]
 
@@ -108,40 +89,31 @@ class Member:
         key = ObjectKey(context.metadata.namespace, context.spec.mcp_server_name)
         return any(key in servers.cache for servers in self._servers)
 
-    def _read(self, keys: Iterable[ObjectKey]) -> Iterable[PodReplica]:
-        for key in sorted(keys):
-            raw = self.replicas.cache[key]
-            try:
-                yield PodReplica(key, ContextReplica.parse(raw), raw["metadata"].get("finalizers") or [])
-            except ValidationError as error:
-                # One pod's nonsense must not keep the others' changes here. What it held is not in the message.
-                _log.error("replica ignored: not of this version of the API", replica=str(key), errors=_places(error))
-
     def _on_context(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         _reindex(self._contexts_of, key, _server_of(old), _server_of(new))
-        self._tell(key)
+        self._notify(key)
 
     def _on_replica(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         before, after = _context_of(old), _context_of(new)
         _reindex(self._replicas_of, key, before, after)
         if before is not None and before != after:
-            self._tell(before)
+            self._notify(before)
         if new is not None and after is not None:
-            self._refuse_foreign(key, new, self.place(after))
-            self._tell(after)
+            self._warn_of_foreign(key, new, self.member_context(after))
+            self._notify(after)
 
     def _on_server(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         # Only coming and going counts: a Deployment's status changes all the time.
         if old is None or new is None:
             for context in self._contexts_of.get(key, ()):
-                self._tell(context)
+                self._notify(context)
 
-    def _refuse_foreign(self, key: ObjectKey, replica: Object, place: MemberContext) -> None:
-        foreign = [one["site"] for one in replica["spec"].get("sites") or () if not place.owns(one["site"])]
+    def _warn_of_foreign(self, key: ObjectKey, replica: Object, context: MemberContext) -> None:
+        foreign = [one["site"] for one in replica["spec"].get("sites") or () if not context.owns(one["site"])]
         if foreign:
             _log.warning("sites of another cluster ignored", replica=str(key), cluster=self.cluster, sites=foreign)
 
-    def _tell(self, key: ObjectKey) -> None:
+    def _notify(self, key: ObjectKey) -> None:
         for subscriber in self._subscribers:
             subscriber(key)
 
@@ -169,7 +141,3 @@ def _without_items(context: Object) -> Object:
     """Items play no part here, and to read a thousand of them costs more than all the rest."""
     spec: dict[str, Any] = context["spec"]
     return {**context, "spec": {k: v for k, v in spec.items() if k not in ("contextPayload", "tombstones")}}
-
-
-def _places(error: ValidationError) -> list[str]:
-    return [".".join(map(str, each["loc"])) for each in error.errors(include_input=False, include_url=False)]

@@ -1,14 +1,12 @@
-"""Which context is meant, and what the control plane knows of it."""
+"""The context that a command is about, found by name, and its retained revisions."""
 
-import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
-from cli.connection import connect
+from cli.options import Common
 from cli.problem import Problem
 from kube.client import Api
 from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
@@ -56,7 +54,7 @@ def full_name(context: FederatedContext) -> str:
 
 
 async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
-    """The context that a person means.
+    """The context that a person names.
 
     Raises:
         Problem: there is none of that name, or one in each of several namespaces.
@@ -76,18 +74,14 @@ async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
     raise Problem(f"no FederatedContext {name} in {where}: `mcpfed status` lists them")
 
 
-def load(given: str, namespace: str | None, kubeconfig: Path | None, kubeconfig_context: str | None) -> Subject:
+async def load(options: Common, given: str) -> Subject:
     """As `read`, over a connection of its own."""
-
-    async def loaded() -> Subject:
-        async with await connect(kubeconfig, kubeconfig_context) as api:
-            return await read(api, given, namespace)
-
-    return asyncio.run(loaded())
+    async with await options.connect() as api:
+        return await read(api, given, options.namespace)
 
 
 async def read(api: Api, given: str, namespace: str | None) -> Subject:
-    """The context that a person means, with its revisions.
+    """The context that a person names, with its revisions.
 
     Raises:
         Problem: there is no such context, or it is ambiguous.
