@@ -109,7 +109,7 @@ class ContextLoop:
     async def _detect(self, *, thorough: bool) -> None:
         holding = await self._opened()
         requests = self.publisher.requests
-        holding.inventory_wanted = requests.inventory_wanted
+        holding.want_inventory(wanted=requests.inventory_wanted)
         state = await asyncio.to_thread(holding.detect, thorough=thorough, confirmation=requests.confirmation)
         self._offer(state)
 

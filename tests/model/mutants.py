@@ -110,7 +110,10 @@ def _no_compare() -> list[Patch]:
     def compare(step: FileStep, now: str | None) -> Found:
         return Found.DONE if now == step.after else Found.EXPECTED
 
-    return [patch("controllers.agent.holding.may_replace", _always(True)), patch.object(FileStep, "compare", compare)]
+    return [
+        patch("controllers.agent.revision_write.may_replace", _always(True)),
+        patch.object(FileStep, "compare", compare),
+    ]
 
 
 def _accept_older() -> list[Patch]:
@@ -167,7 +170,7 @@ def _event_driven() -> list[Patch]:
         return found.model_copy(update={"held": journal.held})
 
     original = detect.detect
-    return [patch("controllers.agent.holding.detect", detected)]
+    return [patch("controllers.agent.detection.detect", detected)]
 
 
 def _hold_the_target() -> list[Patch]:
@@ -178,7 +181,7 @@ def _hold_the_target() -> list[Patch]:
         return done.model_copy(update={"held": dict(revision.targets)})
 
     original = planning.complete
-    return [patch("controllers.agent.holding.complete", completed)]
+    return [patch("controllers.agent.revision_write.complete", completed)]
 
 
 def _half_a_proposal() -> list[Patch]:
@@ -189,7 +192,7 @@ def _half_a_proposal() -> list[Patch]:
         return whole.model_copy(update={"changes": whole.changes[-1:]})
 
     original = site_state.site_state
-    return [patch("controllers.agent.holding.site_state", state)]
+    return [patch("controllers.agent.report.site_state", state)]
 
 
 def _overwrite_commits() -> list[Patch]:

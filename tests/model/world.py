@@ -189,7 +189,7 @@ class World(Members):
             lost = site.pod and not may_be_merged(history, site) and site.base_digest not in known
             for pod in self.pods:
                 if site.pod == pod.name and pod.holding and not pod.cluster.partitioned:
-                    pod.holding.inventory_wanted = bool(lost)
+                    pod.holding.want_inventory(wanted=bool(lost))
 
     def let_time_pass(self) -> None:
         """More than a week, in which controllers at least have seen what there was before; backups are used up.
