@@ -8,7 +8,7 @@ from controllers.agent.scan import Scan, Scanner
 from core.site.brake import mass_deletion
 from core.site.detect import detect, problem, withhold
 from core.site.journal import Journal
-from files.tree import ObstructedError
+from files.confined import ObstructedError
 
 
 @dataclass(frozen=True)

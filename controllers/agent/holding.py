@@ -24,7 +24,7 @@ from core.site.intent import intend
 from core.site.journal import Journal
 from core.site.plan import Desired, Plan, Refusal, first_journal, plan
 from core.values import clock
-from files.tree import Tree
+from files.writable_tree import WritableTree
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Holding:
         self._content = volume / context
         self._records = Records(volume, context)
         self._records.prepare()
-        tree = Tree(self._content)
+        tree = WritableTree(self._content)
         self._scanner = Scanner(tree)
         self._write = RevisionWrite(tree, self._records)
         self._report = Report(origin.pod)

@@ -26,7 +26,8 @@ from core.site.intent import Found, Intent, ItemStep, file_digest, may_replace, 
 from core.site.journal import Journal
 from core.site.plan import Desired, complete
 from files import durable
-from files.tree import ObstructedError, Tree
+from files.confined import ObstructedError
+from files.writable_tree import WritableTree
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Finished:
 class RevisionWrite:
     """The durable writes of one context. Methods raise OSError where the volume fails; they can be repeated."""
 
-    def __init__(self, tree: Tree, records: Records) -> None:
+    def __init__(self, tree: WritableTree, records: Records) -> None:
         self._tree = tree
         self._records = records
 
@@ -90,7 +91,7 @@ class RevisionWrite:
 class _Replacing:
     """Compare-and-replace of items."""
 
-    tree: Tree
+    tree: WritableTree
     records: Records
     desired: Desired
     since: str

@@ -11,7 +11,8 @@ from core.site.detect import Present, problem
 from core.site.directory import File, item_of, parse
 from core.site.intent import file_digest
 from core.values.canonical import content_digest
-from files.tree import Fingerprint, ObstructedError, Tree
+from files.confined import ObstructedError
+from files.tree import Fingerprint, Tree
 
 _SETTLED_NS = 2_000_000_000
 """A file that changed this shortly before it was read may change again without looking different."""

@@ -113,7 +113,7 @@ class Disk:
 
 
 class MemoryTree:
-    """Stands in for files.tree.Tree."""
+    """Stands in for files.writable_tree.WritableTree."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
@@ -206,7 +206,7 @@ def _stage(place: Place, data: bytes, mode: int) -> None:
 @contextmanager
 def volumes_in_memory() -> Generator[None]:
     """The agent's Holding works on Disks instead of paths."""
-    doubles: dict[str, Any] = {"Tree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
+    doubles: dict[str, Any] = {"WritableTree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
     silent = SimpleNamespace(info=_ignore, warning=_ignore, error=_ignore)
     durable = SimpleNamespace(stage=_stage)
     with (
