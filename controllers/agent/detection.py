@@ -1,4 +1,4 @@
-"""Looking at a context directory: what has changed there against the journal, or why nobody can tell."""
+"""Detection: what has changed in a context directory since its journal, or why nobody knows."""
 
 from dataclasses import dataclass, replace
 

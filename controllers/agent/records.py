@@ -56,13 +56,13 @@ class Records:
         """Makes an intent durable: from now on the revision is being written."""
         self._save(INTENT, _json(intent))
 
-    def save_applied(self, revision: Desired) -> None:
-        """Tells the MCP server what it serves."""
+    def save_applied(self, desired: Desired) -> None:
+        """Makes durable what the MCP server serves from now on."""
         fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type", "local_items"}
-        told = revision.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)
-        if revision.seeds:
-            told["seeds"] = revision.seeds
-        self._save(APPLIED, json.dumps({"context": self.context, **told}, indent=1))
+        applied = desired.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)
+        if desired.seeds:
+            applied["seeds"] = desired.seeds
+        self._save(APPLIED, json.dumps({"context": self.context, **applied}, indent=1))
 
     def drop_intent(self) -> None:
         """The revision is written."""

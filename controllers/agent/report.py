@@ -36,7 +36,7 @@ class Report:
         return self._state(journal, present, None)
 
     def uncompared(self, journal: Journal) -> SiteState:
-        """The state while nobody can tell what is present."""
+        """The state while nobody knows what is present."""
         return self._state(journal, Present({}, {}), None).model_copy(update={"digest": None})
 
     def _state(self, journal: Journal, present: Present, held: Inventory | None) -> SiteState:

@@ -58,7 +58,7 @@ def _union(kind: type[_P], contexts: list[ServedContext], hidden: list[str]) -> 
 
 
 def _meta(contexts: list[ServedContext]) -> dict[str, Any]:
-    """The digest of one context is its payload's; of several, names are told apart by their contexts."""
+    """The digest of one context is its payload's; of several, names are qualified by their contexts."""
     if len(contexts) == 1:
         digest = contexts[0].digest
     else:

@@ -23,7 +23,7 @@ class Present:
     digests: Mapping[str, str]
     """Content digest of each of the contents."""
     unreadable: frozenset[str] = frozenset()
-    """Items that have files which make no item: neither changed nor deleted, as far as anybody can tell."""
+    """Items that have files which make no item: taken for neither changed nor deleted."""
 
     @classmethod
     def of(cls, contents: Mapping[str, ItemContent], unreadable: frozenset[str] = frozenset()) -> "Present":

@@ -60,7 +60,7 @@ class Journal(Model):
         return held.digest if held else None
 
     def is_local(self, item: str) -> bool:
-        """Whether the local copy is this site's own, which nobody else is told of."""
+        """Whether the local copy is this site's own, which is never published."""
         return is_local(self.base.local_items, item)
 
     @property

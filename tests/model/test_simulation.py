@@ -20,8 +20,8 @@ def regressions() -> list[tuple[int, int, bool]]:
 def test_no_invariant_is_violated(batch: int) -> None:
     size = RUNS // BATCHES
     tally = run_many(range(1 + batch * size, 1 + (batch + 1) * size))
-    told = [f"{violation}\n  {reproduction(seed, STEPS)}" for seed, violation in tally.violations[:5]]
-    assert not told, f"{tally}\n" + "\n".join(told)
+    reports = [f"{violation}\n  {reproduction(seed, STEPS)}" for seed, violation in tally.violations[:5]]
+    assert not reports, f"{tally}\n" + "\n".join(reports)
     assert tally.runs == size
     assert tally.commits > 2 * size, "the runs do too little to prove anything"
     assert tally.conflicts > size // 5, "the runs have too few conflicts to prove anything"

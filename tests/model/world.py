@@ -26,7 +26,7 @@ from tests.model.parts import Backup, Controller, Observed, Setup
 from tests.model.violation import Invariant, require
 
 _ATTEMPTS = 8
-_HEARD_OF_MILLIS = HEARD_OF_FOR // timedelta(milliseconds=1)
+_RECENTLY_SEEN_MILLIS = HEARD_OF_FOR // timedelta(milliseconds=1)
 _LONG_MILLIS = (KEPT_FOR + timedelta(days=1)) // timedelta(milliseconds=1)
 
 
@@ -66,9 +66,9 @@ class World(Members):
     def _observe_replica(self, controller: Controller, cluster: str, lag: int) -> None:
         stored, before = self.store.replicas.get(cluster, ()), controller.replicas.get(cluster, 0)
         seen = max(before, len(stored) - lag)
-        told = {site.site for replica in stored[max(before - 1, 0) : seen] for site in replica.sites}
-        gone = told - {site.site for replica in stored[seen - 1 : seen] for site in replica.sites}
-        controller.told_of |= dict.fromkeys(gone, self.now)
+        named = {site.site for replica in stored[max(before - 1, 0) : seen] for site in replica.sites}
+        gone = named - {site.site for replica in stored[seen - 1 : seen] for site in replica.sites}
+        controller.last_named |= dict.fromkeys(gone, self.now)
         controller.replicas[cluster] = seen
 
     def _observe_revisions(self, controller: Controller, lag: int = 0) -> None:
@@ -81,7 +81,7 @@ class World(Members):
             history = linked(ordered(self.store.revisions))
             controller.revisions = before | {each.version: each for each in history if each.version <= newest}
         new = [each for version, each in controller.revisions.items() if version not in before]
-        controller.told_of |= dict.fromkeys((cause.site for each in new for cause in each.cause), self.now)
+        controller.last_named |= dict.fromkeys((cause.site for each in new for cause in each.cause), self.now)
 
     def reconcile(self, index: int, *, dies: bool = False) -> None:
         """A controller commits what is new to it; whoever creates a version first has committed it.
@@ -221,7 +221,7 @@ class World(Members):
         if memory is not None and memory.is_lost_from(history):
             controller.incarnation = self.draw()
         controller.memory = Memory(controller.incarnation, history[-1] if history else None)
-        lately = frozenset(site for site, at in controller.told_of.items() if self.now - at < _HEARD_OF_MILLIS)
+        lately = frozenset(site for site, at in controller.last_named.items() if self.now - at < _RECENTLY_SEEN_MILLIS)
         return Merger(controller.incarnation, max(self.now + controller.skew, 0), lately)
 
     def _observed(self, controller: Controller) -> Observed:
@@ -257,8 +257,8 @@ class World(Members):
         for change in declared.changes:
             if not includes(revision.version_vector, change.dot):
                 continue  # this revision recovers, and declares nothing
-            told = f"declaration {observed.generation} says nothing of {change.item}"
-            require(change.item in tags, Invariant.I11_NO_PHANTOM, told)
+            message = f"declaration {observed.generation} says nothing of {change.item}"
+            require(change.item in tags, Invariant.I11_NO_PHANTOM, message)
             self.oracle.bind(change.dot, tags[change.item])
         self.note_revision(head, revision, observed.sites, list(declared.changes))
         self.store.log.append(revision)
@@ -272,8 +272,8 @@ class World(Members):
         again = self._advance(observed, history, merger)
         # What others have deleted may have made room.
         owed = any(site.inventory for site in observed.sites) or self.payload_limit < INLINE_LIMIT_BYTES
-        told = f"the same proposals make revision {history[-1].version + 1}"
-        require(again is None or owed, Invariant.I4_EXACTLY_ONCE, told)
+        message = f"the same proposals make revision {history[-1].version + 1}"
+        require(again is None or owed, Invariant.I4_EXACTLY_ONCE, message)
 
 
 def ordered(revisions: dict[int, ContextRevisionSpec]) -> list[ContextRevisionSpec]:
