@@ -141,7 +141,7 @@ def test_a_full_volume_is_reported_and_the_write_goes_on_where_it_stopped(
     assert pod.files() == settled(pod.volume)
 
 
-def test_a_crash_at_any_write_of_local_items_takes_no_copy_and_tells_nobody(
+def test_a_crash_at_any_write_of_local_items_takes_no_copy_and_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number, rules = itertools.count(), [LocalRule(match="[ae]*", local=True)]

@@ -50,7 +50,7 @@ def test_a_pending_change_is_expected_before_what_is_held() -> None:
     assert journal().expected("a") == DIGEST
 
 
-def test_a_site_tells_its_base_and_all_undecided_changes_oldest_first() -> None:
+def test_a_site_reports_its_base_and_all_undecided_changes_oldest_first() -> None:
     state = site_state(journal(change("b", 9), change("c", 7), change("d", 5), decided=5), "pod-0", Present({}, {}), [])
     assert [change.item for change in state.changes] == ["c", "b"]
     assert (state.site, state.pod) == (SITE, "pod-0")
@@ -71,6 +71,6 @@ def test_changes_that_etcd_could_not_store_together_are_reported_one_after_the_o
     assert [change.item for change in state.changes] == ["i1", "i2", "i3", "i4"]
 
 
-def test_the_first_problems_are_told() -> None:
+def test_the_first_problems_are_reported() -> None:
     problems = [Problem(reason="R", message=str(number)) for number in range(30)]
     assert site_state(journal(), "p", Present({}, {}), problems).problems == problems[:20]
