@@ -1,10 +1,13 @@
-"""Detection: what has changed in a context directory since its journal, or why nobody knows."""
+"""Detection: what a look at a context directory comes to. The state that it ends in says what may be done next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from api.condition import HALTED
-from api.context_replica import Problem
-from controllers.agent.scan import Scan, Scanner
+from controllers.agent.report import Report
+from controllers.agent.scan import Scanner
+from controllers.agent.state import Compared, Halted, Uncompared
+from core.inspection.confirm import confirms
 from core.site.brake import mass_deletion
 from core.site.detect import detect, problem, withhold
 from core.site.journal import Journal
@@ -12,55 +15,36 @@ from files.confined import ObstructedError
 
 
 @dataclass(frozen=True)
-class Uncompared:
-    """What is in the directory does not count: it was not looked at yet, or cannot be read as a whole."""
+class Detection:
+    """Of one context."""
 
-    journal: Journal
+    context: str
+    scanner: Scanner
+    report: Report
+    now_millis: Callable[[], int]
+    """Dates what is found."""
 
+    def look(self, journal: Journal, *, thorough: bool, confirmation: str) -> Uncompared | Halted | Compared:
+        """Compares the directory with the journal, and leaves in the report what a person must look at.
 
-@dataclass(frozen=True)
-class Compared:
-    """What is in the directory is as the journal says, or is a change in the journal: a revision may be applied."""
+        Raises:
+            OSError: the volume cannot be read.
+        """
+        try:
+            scan = self.scanner.scan(journal.context_type, thorough=thorough)
+        except ObstructedError as error:
+            self.report.found = [problem(HALTED, f"{error}: nothing is deleted elsewhere; put the directory back")]
+            return Uncompared(journal)
+        present, withheld = withhold(journal, scan.present)
+        self.report.found = [*withheld, *scan.problems]
+        halted, vanished = Halted(journal, present), mass_deletion(journal, present)
+        if vanished and not confirms(confirmation, self.report.of(halted)):
+            self.report.found.insert(0, problem(HALTED, self._halted(vanished)))
+            return halted
+        return Compared(detect(journal, present, self.now_millis()), replace(scan, present=present))
 
-    journal: Journal
-    scan: Scan
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one look at a directory has found."""
-
-    scan: Scan | None
-    """None if there is no directory that can be read."""
-    problems: list[Problem]
-    vanished: list[str]
-    """Items that vanished at once, so many that a person must confirm it."""
-
-
-def look(journal: Journal, scanner: Scanner, *, thorough: bool) -> Look:
-    """Reads the directory and judges what it holds, without the changes that would break an MCP list."""
-    try:
-        scan = scanner.scan(journal.context_type, thorough=thorough)
-    except ObstructedError as error:
-        return Look(None, [problem(HALTED, f"{error}: nothing is deleted elsewhere; put the directory back")], [])
-    present, withheld = withhold(journal, scan.present)
-    return Look(replace(scan, present=present), [*withheld, *scan.problems], mass_deletion(journal, present))
-
-
-def halted(context: str, vanished: list[str]) -> Problem:
-    """What a person must decide about a mass deletion."""
-    message = (
-        f"{len(vanished)} items of context {context!r} vanished at once, {vanished[0]!r} among them: nothing "
-        "more is published or written here until the files are back, or `mcpfed confirm` says that they are to go"
-    )
-    return problem(HALTED, message)
-
-
-def compare(journal: Journal, scan: Scan, now_millis: int) -> Compared:
-    """The journal with a change for every item that is not as expected; the same journal if there is none."""
-    return Compared(detect(journal, scan.present, now_millis), scan)
-
-
-def changed_items(before: Journal, after: Journal) -> list[str]:
-    """Names of the items with another change than before, sorted."""
-    return sorted(item for item, change in after.pending.items() if before.pending.get(item) != change)
+    def _halted(self, vanished: list[str]) -> str:
+        return (
+            f"{len(vanished)} items of context {self.context!r} vanished at once, {vanished[0]!r} among them: nothing "
+            "more is published or written here until the files are back, or `mcpfed confirm` says that they are to go"
+        )

@@ -1,24 +1,23 @@
-"""One context on this pod's volume: detect, plan, write, report. Each step is in a module of that name; here they meet.
+"""One context on this pod's volume: detect, plan, write, report. Here the steps meet; it waits for nothing.
 
-It waits for nothing and asks nobody. The order of its durable writes is in `revision_write`, the brake on mass deletion
-in `core.site.brake`.
+What each step does is in `detection`, `core.site.plan`, `revision_write` (with the order of all durable writes) and
+`report`; between two steps a context is in one of the states in `state`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import structlog
 
 from api.context_replica import SiteState
 from api.item import ContextType
-from controllers.agent.detection import Compared, Uncompared, changed_items, compare, halted, look
+from controllers.agent.detection import Detection
 from controllers.agent.records import Records
 from controllers.agent.report import Report
-from controllers.agent.revision_write import Begun, RevisionWrite
+from controllers.agent.revision_write import RevisionWrite
 from controllers.agent.scan import Scanner
-from core.inspection.confirm import confirms
+from controllers.agent.state import Begun, Compared, State, Uncompared
 from core.site.detect import problem
 from core.site.intent import intend
 from core.site.journal import Journal
@@ -30,9 +29,6 @@ _log = structlog.get_logger(__name__)
 
 REASON_VOLUME_FAILED = "VolumeFailed"
 """The volume is full, read-only or broken: nothing is detected or applied until it works."""
-
-State: TypeAlias = Uncompared | Compared | Begun
-"""Of a context that has a journal: a revision can be applied once compared, and is begun before it is written."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,7 @@ class Holding:
         self._scanner = Scanner(tree)
         self._write = RevisionWrite(tree, self._records)
         self._report = Report(origin.pod)
+        self._detection = Detection(context, self._scanner, self._report, origin.now_millis)
         self._state = _found(self._records)
         """None before the first revision, and once withdrawn."""
 
@@ -89,7 +86,7 @@ class Holding:
         if self._state is None:
             return None
         if isinstance(self._state, Begun):
-            self._finish(self._state)
+            self._state = self._finish(self._state)
         return self._detect(self._state.journal, thorough=thorough, confirmation=confirmation)
 
     def apply(self, desired: Desired, *, is_newest: bool = True) -> SiteState | None:
@@ -107,7 +104,7 @@ class Holding:
         planned = plan(self._state.journal, desired, self._state.scan.present)
         if isinstance(planned, Plan):
             self._report.refusal = None
-            self._begin(self._state, desired, planned)
+            self._state = self._begin(self._state, desired, planned)
             return self.detect()
         self.awaits_newer = planned is not None and planned.is_older and not is_newest
         return None if self.awaits_newer else self.refuse(planned)
@@ -117,9 +114,7 @@ class Holding:
         if refusal == self._report.refusal or self._state is None:
             return None
         self._report.refusal = refusal
-        if isinstance(self._state, Compared):
-            return self._report.compared(self._state.journal, self._state.scan.present)
-        return self._report.uncompared(self._state.journal)
+        return self._report.of(self._state)
 
     def failed(self, error: OSError) -> SiteState | None:
         """What to publish while the volume fails; None before the first revision."""
@@ -127,7 +122,7 @@ class Holding:
             return None
         message = f"{error.strerror}: {error.filename or self._content.name}"
         self._report.found = [problem(REASON_VOLUME_FAILED, message)]
-        return self._report.uncompared(self._state.journal)
+        return self._report.of(Uncompared(self._state.journal))
 
     def withdraw(self) -> None:
         """Sets the files aside: the context is no longer served here."""
@@ -136,19 +131,12 @@ class Holding:
 
     def _detect(self, journal: Journal, *, thorough: bool = False, confirmation: str = "") -> SiteState:
         self._state = Uncompared(journal)
-        seen = look(journal, self._scanner, thorough=thorough)
-        self._report.found = seen.problems
-        if seen.scan is None:
-            return self._report.uncompared(journal)
-        if seen.vanished and not confirms(confirmation, self._report.halted(journal, seen.scan.present)):
-            self._report.found = [halted(self.context, seen.vanished), *seen.problems]
-            return self._report.halted(journal, seen.scan.present)
-        compared = compare(journal, seen.scan, self._origin.now_millis())
-        if compared.journal is not journal:
-            self._write.record(compared.journal)
-            _log.info("changes detected", context=self.context, items=changed_items(journal, compared.journal))
-        self._state = compared
-        return self._report.compared(compared.journal, seen.scan.present)
+        seen = self._detection.look(journal, thorough=thorough, confirmation=confirmation)
+        if seen.journal is not journal:
+            self._write.record(seen.journal)
+            _log.info("changes detected", context=self.context, items=_changed(journal, seen.journal))
+        self._state = seen
+        return self._report.of(seen)
 
     def _join(self, desired: Desired) -> None:
         """Begins a journal: what is found in the directory is expected to be there, or offered as an addition."""
@@ -159,16 +147,16 @@ class Holding:
         _log.info("joined", context=self.context, site=journal.site, found=len(present.digests))
         self._detect(journal)
 
-    def _begin(self, compared: Compared, desired: Desired, planned: Plan) -> None:
+    def _begin(self, compared: Compared, desired: Desired, planned: Plan) -> Begun:
         since = clock.rfc3339(clock.encode(self._origin.now_millis()))
         intent = intend(desired, planned, compared.scan.files, since)
-        self._state = self._write.begin(compared.journal, desired, intent)
+        return self._write.begin(compared.journal, desired, intent)
 
-    def _finish(self, begun: Begun) -> None:
+    def _finish(self, begun: Begun) -> Uncompared:
         self._report.obstructions = []
         finished = self._write.finish(begun)
         self._report.obstructions = finished.obstructions
-        self._state = Uncompared(finished.journal)
+        return Uncompared(finished.journal)
 
 
 def _found(records: Records) -> State | None:
@@ -178,3 +166,7 @@ def _found(records: Records) -> State | None:
     if journal is None:
         return None
     return Begun(journal, intent, Desired.of(intent.revision)) if intent else Uncompared(journal)
+
+
+def _changed(before: Journal, after: Journal) -> list[str]:
+    return sorted(item for item, change in after.pending.items() if before.pending.get(item) != change)

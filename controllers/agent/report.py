@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from api.condition import HALTED
-from api.context_replica import Inventory, Problem, SiteState
+from api.context_replica import Problem, SiteState
+from controllers.agent.state import Compared, Halted, State
 from core.site.detect import Present, problem
 from core.site.inventory import inventory
-from core.site.journal import Journal
 from core.site.plan import REASON_RECOVERY_NEEDED, Refusal
 from core.site.state import site_state
 
@@ -25,23 +25,24 @@ class Report:
     inventory_wanted: bool = False
     """Whether the control plane asks for an inventory: it does not know the revision that is held."""
 
-    def compared(self, journal: Journal, present: Present) -> SiteState:
-        """The state, with an inventory while the control plane lacks something that was applied here."""
-        is_older = self.refusal is not None and self.refusal.reason == REASON_RECOVERY_NEEDED
-        needed = is_older or self.inventory_wanted
-        return self._state(journal, present, inventory(journal, present) if needed else None)
+    def of(self, state: State) -> SiteState:
+        """The state as it is published: with a digest if it is known what the directory holds."""
+        match state:
+            case Compared(journal, scan):
+                held = inventory(journal, scan.present) if self._needs_inventory else None
+                return site_state(journal, self.pod, scan.present, self._problems, held)
+            case Halted(journal, present):
+                return site_state(journal, self.pod, present, self._problems, None)
+            case _:
+                unknown = site_state(state.journal, self.pod, Present({}, {}), self._problems, None)
+                return unknown.model_copy(update={"digest": None})
 
-    def halted(self, journal: Journal, present: Present) -> SiteState:
-        """The state while a person must decide whether what is present is meant."""
-        return self._state(journal, present, None)
+    @property
+    def _needs_inventory(self) -> bool:
+        """Whether the control plane lacks something that was applied here."""
+        return self.inventory_wanted or (self.refusal is not None and self.refusal.reason == REASON_RECOVERY_NEEDED)
 
-    def uncompared(self, journal: Journal) -> SiteState:
-        """The state while nobody knows what is present."""
-        return self._state(journal, Present({}, {}), None).model_copy(update={"digest": None})
-
-    def _state(self, journal: Journal, present: Present, held: Inventory | None) -> SiteState:
-        return site_state(journal, self.pod, present, self._problems(), held)
-
+    @property
     def _problems(self) -> list[Problem]:
         refusal = [problem(self.refusal.reason, self.refusal.message)] if self.refusal else []
         found = [*refusal, *self.obstructions, *self.found]

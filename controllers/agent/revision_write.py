@@ -21,6 +21,7 @@ import structlog
 
 from api.context_replica import Problem
 from controllers.agent.records import Records
+from controllers.agent.state import Begun
 from core.site.detect import problem
 from core.site.intent import Found, Intent, ItemStep, file_digest, may_replace, target_files
 from core.site.journal import Journal
@@ -33,16 +34,6 @@ _log = structlog.get_logger(__name__)
 
 REASON_OBSTRUCTED = "Obstructed"
 """Something that is not an item is in the way of one, or a file cannot be read."""
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A revision that is being written: its intent is durable."""
-
-    journal: Journal
-    """As it was when the write was planned."""
-    intent: Intent
-    desired: Desired
 
 
 @dataclass(frozen=True)
