@@ -8,6 +8,11 @@ def write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Replaces a file, in a directory that is made if need be: readers see the old file or the new one.
 
     It is durable on return. Processes may write the same file at the same time; threads of one process may not.
+
+    Args:
+        path: the file.
+        content: text is written as UTF-8.
+        mode: permission bits, whatever the umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

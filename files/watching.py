@@ -1,4 +1,4 @@
-"""Watching files: tells what changes below a directory, through the exhaustion of the node's inotify limits."""
+"""Watching files: reports what changes below a directory, also while the node has no inotify instance left."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,31 +19,31 @@ FileChanges: TypeAlias = set[tuple[Change, str]]
 
 async def watch_files(
     root: Path,
-    tell: Callable[[FileChanges | None], None],
+    report: Callable[[FileChanges | None], None],
     *,
     settle_millis: int,
     group_millis: int,
     concerns: Callable[[Change, str], bool] | None = None,
 ) -> Never:
-    """Tells every change until cancelled; None stands for any: when a watch begins, and while there can be none.
+    """Reports every change until cancelled; None stands for any: when a watch begins, and while there can be none.
 
     Args:
         root: what is watched, with all directories below.
-        tell: what is called; it must not wait.
-        settle_millis: a group of changes is told when nothing has changed for this long.
+        report: what is called; it must not wait.
+        settle_millis: a group of changes is reported when nothing has changed for this long.
         group_millis: longest time for which a steady stream of changes is collected.
-        concerns: which changes are told; all by default.
+        concerns: which changes are reported; all by default.
     """
     while True:
         # It runs once this task waits: the watch has begun then, and what changed before is seen by looking.
-        asyncio.get_running_loop().call_soon(tell, None)
+        asyncio.get_running_loop().call_soon(report, None)
         try:
             async for changes in awatch(root, watch_filter=concerns, step=settle_millis, debounce=group_millis):
-                tell(changes)
+                report(changes)
         except (OSError, RuntimeError) as error:  # the latter is how watchfiles says that no instance is left
             limit = "max_user_watches" if "watch limit" in str(error) else "max_user_instances"
             advice = f"looking every second meanwhile; raise fs.inotify.{limit} of the node (sysctl)"
             _log.error("files cannot be watched", directory=str(root), error=str(error), advice=advice)
         for _ in range(_LOOKS):
             await asyncio.sleep(_LOOK_SECONDS)
-            tell(None)
+            report(None)

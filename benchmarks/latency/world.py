@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from mcp.client import Client
 
 from api.names import API_VERSION, CONTEXT_LABEL
 from benchmarks.latency.sightings import Sightings
@@ -28,6 +27,7 @@ from kube.kinds import (
     ObjectKey,
 )
 from kube.reflector import Reflector
+from tests.support.mcp_clients import Watcher, listening
 
 SERVER = "assistant"
 """The MCP server of the reference stack, and its namespace."""
@@ -139,23 +139,16 @@ def _reflector(world: World, cluster: str, api: Api, kind: Kind, label: str) -> 
 
 @asynccontextmanager
 async def _listened(world: World, member: str, url: str) -> AsyncGenerator[None]:
-    """A client of a member's MCP server that lists the prompts again whenever it is told to."""
-    async with (
-        Client(url, mode="2026-07-28", cache=None) as client,
-        client.listen(prompts_list_changed=True) as events,
-    ):
+    """A client of a member's MCP server that lists the prompts again whenever they have changed."""
 
-        async def follow() -> None:
-            async for _ in events:
-                listed = (await client.list_prompts()).prompts
-                ours = [prompt.description or "" for prompt in listed if prompt.name.startswith(world.name)]
-                world.sightings.look(at("list", member), "\n".join(ours).encode())
+    async def look(watcher: Watcher, changed: str) -> None:
+        if changed == "prompts":
+            listed = (await watcher.client.list_prompts()).prompts
+            ours = [prompt.description or "" for prompt in listed if prompt.name.startswith(world.name)]
+            world.sightings.look(at("list", member), "\n".join(ours).encode())
 
-        following = [asyncio.create_task(follow())]
-        try:
-            yield
-        finally:
-            await _cancel(following)
+    async with listening(url, on_change=look):
+        yield
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

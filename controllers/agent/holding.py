@@ -1,4 +1,8 @@
-"""One context on this pod's volume: its files, its journal, and the steps between them. It waits for nothing."""
+"""One context on this pod's volume: detect, plan, write, report. Here the steps meet; it waits for nothing.
+
+What each step does is in `detection`, `core.site.plan`, `revision_write` (with the order of all durable writes) and
+`report`; between two steps a context is in one of the states in `state`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,27 +10,22 @@ from pathlib import Path
 
 import structlog
 
-from api.condition import HALTED
-from api.context_replica import Inventory, Problem, SiteState
+from api.context_replica import SiteState
 from api.item import ContextType
+from controllers.agent.detection import Detection
 from controllers.agent.records import Records
-from controllers.agent.scan import Scan, Scanner
-from core.inspection.confirm import confirms
-from core.site.brake import mass_deletion
-from core.site.detect import Present, detect, problem, withhold
-from core.site.intent import Found, Intent, ItemStep, file_digest, intend, may_replace, target_files
-from core.site.inventory import inventory
+from controllers.agent.report import Report
+from controllers.agent.revision_write import RevisionWrite
+from controllers.agent.scan import Scanner
+from controllers.agent.state import Begun, Compared, State, Uncompared
+from core.site.detect import problem
+from core.site.intent import intend
 from core.site.journal import Journal
-from core.site.plan import REASON_RECOVERY_NEEDED, Desired, Plan, Refusal, complete, first_journal, plan
-from core.site.state import site_state
+from core.site.plan import Desired, Plan, Refusal, first_journal, plan
 from core.values import clock
-from files import durable
-from files.tree import ObstructedError, Tree
+from files.writable_tree import WritableTree
 
 _log = structlog.get_logger(__name__)
-
-REASON_OBSTRUCTED = "Obstructed"
-"""Something that is not an item is in the way of one, or a file cannot be read."""
 
 REASON_VOLUME_FAILED = "VolumeFailed"
 """The volume is full, read-only or broken: nothing is detected or applied until it works."""
@@ -52,201 +51,122 @@ class Holding:
 
     def __init__(self, volume: Path, context: str, origin: Origin) -> None:
         self.context = context
-        self._origin = origin
-        self._content = volume / context
-        self._tree = Tree(self._content)
-        self._records = Records(volume, context)
-        self._records.prepare()
-        self._journal = self._records.journal()
-        intent = self._records.intent() if self._journal else None
-        self._writing = (intent, Desired.of(intent.revision)) if intent else None
-        """What is being written: found here, it was interrupted."""
-        self._scanner = Scanner(self._tree, self._journal.context_type) if self._journal else None
-        self._scan: Scan | None = None
-        """What was found by the last detection; None if there was nothing to compare it with, or it must not count."""
-        self._problems: list[Problem] = []
-        """Of the last scan."""
-        self._refusal: Refusal | None = None
-        """Why the newest revision is not applied."""
-        self.inventory_wanted = False
-        """Whether the control plane asks for an inventory: it does not know the revision that is held."""
         self.awaits_newer = False
         """Whether the newest revision is older than what is held, and may have been delivered late."""
-        self._obstructions: list[Problem] = []
-        """Why the last write left items as they were."""
+        self._origin = origin
+        self._content = volume / context
+        self._records = Records(volume, context)
+        self._records.prepare()
+        tree = WritableTree(self._content)
+        self._scanner = Scanner(tree)
+        self._write = RevisionWrite(tree, self._records)
+        self._report = Report(origin.pod)
+        self._detection = Detection(context, self._scanner, self._report, origin.now_millis)
+        self._state = _found(self._records)
+        """None before the first revision, and once withdrawn."""
 
     @property
     def context_type(self) -> ContextType | None:
         """The type of what is held; None before the first revision."""
-        return self._journal.context_type if self._journal else None
+        return self._state.journal.context_type if self._state else None
+
+    def want_inventory(self, *, wanted: bool) -> None:
+        """Whether the control plane asks for an inventory: it does not know the revision that is held."""
+        self._report.inventory_wanted = wanted
 
     def detect(self, *, thorough: bool = False, confirmation: str = "") -> SiteState | None:
         """Looks for changes and makes them durable: what to publish, or None before the first revision.
 
-        An interrupted write is finished first: until then its files are neither the old nor the new revision's.
+        A revision that is begun is written first: until then its files are neither the old nor the new revision's.
 
         Args:
             thorough: reads every file, whatever it looks like.
             confirmation: what a person has confirmed, see core.inspection.confirm.
         """
-        if self._journal is None or self._scanner is None:
+        if self._state is None:
             return None
-        if self._writing is not None:
-            self._journal = self._write(self._journal, *self._writing)
-        return self._detect(self._journal, self._scanner, thorough=thorough, confirmation=confirmation)
+        if isinstance(self._state, Begun):
+            self._state = self._finish(self._state)
+        return self._detect(self._state.journal, thorough=thorough, confirmation=confirmation)
 
-    def apply(self, revision: Desired, *, is_newest: bool = True) -> SiteState | None:
+    def apply(self, desired: Desired, *, is_newest: bool = True) -> SiteState | None:
         """Brings the files to a revision, after `detect`: what to publish, or None if nothing has changed.
 
         Args:
-            revision: what the API server holds.
+            desired: what the API server holds.
             is_newest: whether that is certainly all it has: if not, an older revision than ours is let pass.
         """
         self.awaits_newer = False
-        if self._journal is None:
-            self._join(revision)
-        if self._journal is None or self._scan is None:
+        if self._state is None:
+            self._join(desired)
+        if not isinstance(self._state, Compared):
             return None
-        planned = plan(self._journal, revision, self._scan.present)
+        planned = plan(self._state.journal, desired, self._state.scan.present)
         if isinstance(planned, Plan):
-            self._refusal = None
-            self._begin(revision, planned, self._scan)
+            self._report.refusal = None
+            self._state = self._begin(self._state, desired, planned)
             return self.detect()
         self.awaits_newer = planned is not None and planned.is_older and not is_newest
         return None if self.awaits_newer else self.refuse(planned)
 
     def refuse(self, refusal: Refusal | None) -> SiteState | None:
-        """The newest revision is not applied, for a reason or for none: what to publish if that is news."""
-        if refusal == self._refusal or self._journal is None:
+        """The newest revision is not applied, for a reason or for none: what to publish if that has changed."""
+        if refusal == self._report.refusal or self._state is None:
             return None
-        self._refusal = refusal
-        return self._state(self._journal, self._scan.present) if self._scan else self._unseen(self._journal)
+        self._report.refusal = refusal
+        return self._report.of(self._state)
 
     def failed(self, error: OSError) -> SiteState | None:
         """What to publish while the volume fails; None before the first revision."""
-        if self._journal is None:
+        if self._state is None:
             return None
-        self._problems = [problem(REASON_VOLUME_FAILED, f"{error.strerror}: {error.filename or self._content.name}")]
-        return self._unseen(self._journal)
+        message = f"{error.strerror}: {error.filename or self._content.name}"
+        self._report.found = [problem(REASON_VOLUME_FAILED, message)]
+        return self._report.of(Uncompared(self._state.journal))
 
     def withdraw(self) -> None:
         """Sets the files aside: the context is no longer served here."""
-        self._records.withdraw(self._content, self._journal.base.version if self._journal else 0)
-        self._journal = self._writing = self._scanner = self._scan = None
+        self._records.withdraw(self._content, self._state.journal.base.version if self._state else 0)
+        self._state = None
 
-    def _detect(self, journal: Journal, scanner: Scanner, *, thorough: bool, confirmation: str = "") -> SiteState:
-        self._scan = None
-        try:
-            scan = scanner.scan(thorough=thorough)
-        except ObstructedError as error:
-            self._problems = [problem(HALTED, f"{error}: nothing is deleted elsewhere; put the directory back")]
-            return self._unseen(journal)
-        present, withheld = withhold(journal, scan.present)
-        self._problems = [*withheld, *scan.problems]
-        vanished = mass_deletion(journal, present)
-        if vanished and not confirms(confirmation, self._told(journal, present)):
-            self._problems.insert(0, problem(HALTED, self._halted(vanished)))
-            return self._told(journal, present)
-        self._scan = Scan(present, scan.files, scan.problems)
-        detected = detect(journal, present, self._origin.now_millis())
-        if detected is not journal:
-            self._records.save_journal(detected)
-            self._journal = detected
-            _log.info("changes detected", context=self.context, items=sorted(_changed(journal, detected)))
-        return self._state(detected, present)
+    def _detect(self, journal: Journal, *, thorough: bool = False, confirmation: str = "") -> SiteState:
+        self._state = Uncompared(journal)
+        seen = self._detection.look(journal, thorough=thorough, confirmation=confirmation)
+        if seen.journal is not journal:
+            self._write.record(seen.journal)
+            _log.info("changes detected", context=self.context, items=_changed(journal, seen.journal))
+        self._state = seen
+        return self._report.of(seen)
 
-    def _join(self, revision: Desired) -> None:
+    def _join(self, desired: Desired) -> None:
         """Begins a journal: what is found in the directory is expected to be there, or offered as an addition."""
-        scanner = Scanner(self._tree, revision.spec.context_type)
-        present = scanner.scan(thorough=True).present
+        present = self._scanner.scan(desired.spec.context_type, thorough=True).present
         incarnation = self._origin.new_incarnation()
-        journal = first_journal(f"{self._origin.site}#{incarnation}", incarnation, revision, present)
-        self._records.save_journal(journal)
-        self._journal, self._scanner = journal, scanner
+        journal = first_journal(f"{self._origin.site}#{incarnation}", incarnation, desired, present)
+        self._write.record(journal)
         _log.info("joined", context=self.context, site=journal.site, found=len(present.digests))
-        self._detect(journal, scanner, thorough=False)
+        self._detect(journal)
 
-    def _begin(self, revision: Desired, planned: Plan, scan: Scan) -> None:
+    def _begin(self, compared: Compared, desired: Desired, planned: Plan) -> Begun:
         since = clock.rfc3339(clock.encode(self._origin.now_millis()))
-        intent = intend(revision, planned, scan.files, since)
-        self._records.save_intent(intent)
-        self._writing = (intent, revision)
+        intent = intend(desired, planned, compared.scan.files, since)
+        return self._write.begin(compared.journal, desired, intent)
 
-    def _write(self, journal: Journal, intent: Intent, revision: Desired) -> Journal:
-        """Carries out an intent, from its beginning or from wherever it was interrupted."""
-        if journal.base.chain_digest == revision.spec.chain_digest:
-            # It had been carried out when the interruption came: what has changed since is somebody's edit.
-            settled = {item for item, held in journal.held.items() if held == revision.targets.get(item)}
-            left = [step for step in intent.steps if step.item in journal.pending or step.item not in settled]
-            intent = intent.model_copy(update={"steps": left})
-        self._tree.make(revision.spec.context_type)
-        self._obstructions = []
-        kept = {step.item for step in intent.steps if not self._replace(revision, intent, step)}
-        self._tree.sync(file.path for step in intent.steps for file in step.files)
-        completed = complete(journal, revision, kept | set(intent.kept))
-        self._records.save_journal(completed)
-        self._records.save_applied(revision)
-        self._records.drop_intent()
-        self._writing = None
-        counts = {"written": len(intent.steps) - len(kept), "kept": len(kept | set(intent.kept))}
-        _log.info("applied", context=self.context, version=revision.spec.version, **counts)
-        return completed
-
-    def _replace(self, revision: Desired, intent: Intent, step: ItemStep) -> bool:
-        """Compare-and-replace of an item's files: whether the item is now the revision's."""
-        try:
-            staged = self._stage(revision, step)
-            found = {file.path: self._tree.read(file.path) for file in step.files}
-            digests = {path: file_digest(file) for path, file in found.items() if file}
-            if not may_replace(step, digests):
-                return False
-            for file in step.files:
-                if file.compare(digests.get(file.path)) is Found.DONE:
-                    continue
-                if step.unique and (lost := found[file.path]):
-                    self._records.rescue(intent.since, file.path, lost.data)
-                if file.after is None:
-                    self._tree.remove(file.path)
-                else:
-                    self._tree.replace(staged[file.path], file.path)
-        except ObstructedError as error:
-            self._obstructions.append(problem(REASON_OBSTRUCTED, str(error), step.item))
-            return False
-        return True
-
-    def _stage(self, revision: Desired, step: ItemStep) -> dict[str, Path]:
-        """New files, durable, ready for their rename, by the path that they are for."""
-        targets = target_files(revision, step.item)
-        changed = [file.path for file in step.files if file.after is not None and file.before != file.after]
-        staged = {path: self._records.stage / str(index) for index, path in enumerate(changed)}
-        for path, place in staged.items():
-            durable.stage(place, targets[path].data, 0o755 if targets[path].executable else 0o644)
-        return staged
-
-    def _state(self, journal: Journal, present: Present) -> SiteState:
-        """What to publish: with an inventory while the control plane lacks something that was applied here."""
-        is_older = self._refusal is not None and self._refusal.reason == REASON_RECOVERY_NEEDED
-        needed = is_older or self.inventory_wanted
-        return self._told(journal, present, inventory(journal, present) if needed else None)
-
-    def _told(self, journal: Journal, present: Present, held: Inventory | None = None) -> SiteState:
-        return site_state(journal, self._origin.pod, present, self._all_problems(), held)
-
-    def _unseen(self, journal: Journal) -> SiteState:
-        """What to publish while nobody can tell what is held."""
-        return self._told(journal, Present({}, {})).model_copy(update={"digest": None})
-
-    def _all_problems(self) -> list[Problem]:
-        refusal = [problem(self._refusal.reason, self._refusal.message)] if self._refusal else []
-        found = [*refusal, *self._obstructions, *self._problems]
-        return sorted(found, key=lambda one: one.reason != HALTED)  # what stops everything is told first
-
-    def _halted(self, vanished: list[str]) -> str:
-        return (
-            f"{len(vanished)} items of context {self.context!r} vanished at once, {vanished[0]!r} among them: nothing "
-            "more is published or written here until the files are back, or `mcpfed confirm` says that they are to go"
-        )
+    def _finish(self, begun: Begun) -> Uncompared:
+        self._report.obstructions = []
+        finished = self._write.finish(begun)
+        self._report.obstructions = finished.obstructions
+        return Uncompared(finished.journal)
 
 
-def _changed(before: Journal, after: Journal) -> set[str]:
-    return {item for item, change in after.pending.items() if before.pending.get(item) != change}
+def _found(records: Records) -> State | None:
+    """What the volume says: a revision that was begun goes before everything else."""
+    journal = records.journal()
+    intent = records.intent() if journal else None
+    if journal is None:
+        return None
+    return Begun(journal, intent, Desired.of(intent.revision)) if intent else Uncompared(journal)
+
+
+def _changed(before: Journal, after: Journal) -> list[str]:
+    return sorted(item for item, change in after.pending.items() if before.pending.get(item) != change)

@@ -3,25 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 from typing import Self
 
-import structlog
 from pydantic import ValidationError
 
 from api.context_replica import ContextReplicaSpec, SiteState
 from api.names import AGENT_MANAGER, API_VERSION, CONTEXT_LABEL, REPLICA_FINALIZER, pod_replica_name
 from controllers.agent.settings import Settings
 from core.inspection.confirm import CONFIRM_ANNOTATION
-from kube.backoff import DecorrelatedJitter
 from kube.client import Api
-from kube.errors import ApiError, ConfigurationError, Conflict, Unreachable
+from kube.controller import Controller, Done, Result
+from kube.errors import Conflict
 from kube.kinds import CONTEXT_REPLICA, Object, ObjectKey
 from kube.reflector import Reflector
 
-_log = structlog.get_logger(__name__)
-
-_FAILURES = (ApiError, Unreachable, ConfigurationError)
+_DRAIN_SECONDS = 0.5
+"""A write may be cut off at the end of the pod: what it would have published is in the journal."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,15 @@ class Publisher:
         self._replicas = Reflector(
             api, CONTEXT_REPLICA, settings.namespace, field_selector=f"metadata.name={self._key.name}"
         )
-        self._wake = asyncio.Event()
+        self._controller = Controller(f"replica/{context}", self._reconcile, workers=1, drain_seconds=_DRAIN_SECONDS)
         self._subscribers: list[Callable[[], None]] = []
         self._replicas.subscribe(self._on_replica)
         self._settled = asyncio.Event()
         """Set while the stored replica is as wanted."""
         self._settled.set()
         self._offered: ContextReplicaSpec | None = None
-        self._is_withdrawn = False
+        self.is_withdrawn = False
+        """Whether nothing is to be published any more."""
         self._written: tuple[ContextReplicaSpec, object] | None = None
         """The last write and the spec that the server made of it."""
 
@@ -71,7 +69,7 @@ class Publisher:
         return Requests.of(self._replicas.cache.get(self._key))
 
     def subscribe(self, subscriber: Callable[[], None]) -> None:
-        """Calls `subscriber` when `requests` have changed."""
+        """Calls `subscriber` when `requests` have changed, and when a withdrawn replica is on its way out."""
         self._subscribers.append(subscriber)
 
     def offer(self, state: SiteState) -> None:
@@ -79,14 +77,17 @@ class Publisher:
         offered = ContextReplicaSpec(context=self._context, sites=[state])
         if offered != self._offered:
             self._offered = offered
-            self._settled.clear()
-            self._wake.set()
+            self._unsettle()
 
     def withdraw(self) -> None:
         """Nothing is to be published any more: the replica is to go."""
-        self._is_withdrawn = True
-        self._settled.clear()
-        self._wake.set()
+        self.is_withdrawn = True
+        self._unsettle()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the stored replica is as wanted."""
+        return self._settled.is_set()
 
     async def settled(self) -> None:
         """Waits until the stored replica is as wanted."""
@@ -96,43 +97,37 @@ class Publisher:
         """Keeps the replica until cancelled, through every failure."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._replicas.run())
-            group.create_task(self._keep())
+            await self._replicas.synced.wait()
+            group.create_task(self._controller.run())
+
+    def _unsettle(self) -> None:
+        self._settled.clear()
+        self._controller.queue.add(self._key)
+
+    def _notify(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber()
 
     def _on_replica(self, _key: ObjectKey, old: Object | None, new: Object | None) -> None:
-        self._wake.set()
+        self._controller.queue.add(self._key)
         if Requests.of(old) != Requests.of(new):
-            for subscriber in self._subscribers:
-                subscriber()
+            self._notify()
 
-    async def _keep(self) -> None:
-        backoff = DecorrelatedJitter(Random())  # noqa: S311  spreads load, guards nothing
-        await self._replicas.synced.wait()
-        while True:
-            self._wake.clear()
-            try:
-                if await self._reconcile():
-                    self._settled.set()
-            except _FAILURES as error:
-                _log.warning("not published", context=self._context, error=str(error))
-                await asyncio.sleep(max(backoff.next(), getattr(error, "retry_after", None) or 0.0))
-                continue
-            backoff.reset()
-            await self._wake.wait()
-
-    async def _reconcile(self) -> bool:
-        """Whether the stored replica is as wanted now."""
-        offered, stored = self._offered, self._replicas.cache.get(self._key)
-        if self._is_withdrawn:
+    async def _reconcile(self, key: ObjectKey) -> Result:
+        """Brings the stored replica to what is wanted."""
+        offered, stored = self._offered, self._replicas.cache.get(key)
+        if self.is_withdrawn:
             await self._delete(stored)
-            return True
-        if offered is None:
-            return False
-        if stored is not None and _is_foreign(stored, offered):
+            self._settled.set()
+            self._notify()
+        elif stored is not None and offered is not None and _is_foreign(stored, offered):
             await self._delete(stored)
-            return False
-        if not self._is_current(offered, stored):
-            await self._write(offered)
-        return offered is self._offered
+        elif offered is not None:
+            if not self._is_current(offered, stored):
+                await self._write(offered)
+            if offered is self._offered and not self.is_withdrawn:
+                self._settled.set()
+        return Done()
 
     async def _write(self, offered: ContextReplicaSpec) -> None:
         # Forced, because the spec is ours alone: an edit by anybody else is put right.
@@ -174,7 +169,7 @@ class Publisher:
 
 
 def _is_foreign(stored: Object, offered: ContextReplicaSpec) -> bool:
-    """Whether a replica speaks for another site: of a pod of our name before us, or of us before we lost our journal.
+    """Whether a replica belongs to another site: of a pod of our name before us, or of us before we lost our journal.
 
     Its changes must reach the control plane, so it is not overwritten: it goes, and ours comes after it.
     """

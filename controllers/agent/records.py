@@ -29,7 +29,7 @@ class Records:
     """The bookkeeping of one context on a volume."""
 
     def __init__(self, volume: Path, context: str) -> None:
-        self._context = context
+        self.context = context
         self._reserved = volume / RESERVED
         self.directory = volume / BOOKKEEPING / context
         self.stage = self.directory / "stage"
@@ -56,13 +56,13 @@ class Records:
         """Makes an intent durable: from now on the revision is being written."""
         self._save(INTENT, _json(intent))
 
-    def save_applied(self, revision: Desired) -> None:
-        """Tells the MCP server what it serves."""
+    def save_applied(self, desired: Desired) -> None:
+        """Makes durable what the MCP server serves from now on."""
         fields = {"version", "epoch", "digest", "chain_digest", "mcp_server_name", "context_type", "local_items"}
-        told = revision.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)
-        if revision.seeds:
-            told["seeds"] = revision.seeds
-        self._save(APPLIED, json.dumps({"context": self._context, **told}, indent=1))
+        applied = desired.spec.model_dump(mode="json", by_alias=True, include=fields, exclude_none=True)
+        if desired.seeds:
+            applied["seeds"] = desired.seeds
+        self._save(APPLIED, json.dumps({"context": self.context, **applied}, indent=1))
 
     def drop_intent(self) -> None:
         """The revision is written."""
@@ -70,9 +70,9 @@ class Records:
 
     def rescue(self, since: str, path: str, data: bytes) -> None:
         """Saves a copy of a file that no revision holds, under `.mcpfed/recovered/`."""
-        copy = self._reserved / "recovered" / f"{self._context}-{since.replace(':', '')}" / path
+        copy = self._reserved / "recovered" / f"{self.context}-{since.replace(':', '')}" / path
         durable.write(copy, data)
-        _log.warning("replaced content of unknown origin, copy saved", context=self._context, copy=str(copy))
+        _log.warning("replaced content of unknown origin, copy saved", context=self.context, copy=str(copy))
 
     def withdraw(self, content: Path, version: int) -> None:
         """The context is no longer served: its files are set aside, its bookkeeping removed.
@@ -81,7 +81,7 @@ class Records:
         """
         durable.remove(self.directory / APPLIED)
         if content.exists():
-            aside = self._free(self._reserved / "withdrawn" / f"{self._context}-{version}")
+            aside = self._free(self._reserved / "withdrawn" / f"{self.context}-{version}")
             aside.parent.mkdir(exist_ok=True)
             content.rename(aside)
             aside.touch()

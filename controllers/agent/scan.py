@@ -11,7 +11,8 @@ from core.site.detect import Present, problem
 from core.site.directory import File, item_of, parse
 from core.site.intent import file_digest
 from core.values.canonical import content_digest
-from files.tree import Fingerprint, ObstructedError, Tree
+from files.confined import ObstructedError
+from files.tree import Fingerprint, Tree
 
 _SETTLED_NS = 2_000_000_000
 """A file that changed this shortly before it was read may change again without looking different."""
@@ -51,28 +52,35 @@ class Scan:
 class Scanner:
     """Scans one context directory again and again."""
 
-    def __init__(self, tree: Tree, context_type: ContextType) -> None:
+    def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._type = context_type
         self._known: dict[str, ScannedItem] = {}
 
-    def scan(self, *, thorough: bool = False) -> Scan:
-        """What the directory holds; `thorough` reads every file, whatever it looks like."""
+    def scan(self, context_type: ContextType, *, thorough: bool = False) -> Scan:
+        """What the directory holds; `thorough` reads every file, whatever it looks like.
+
+        Raises:
+            ObstructedError: the directory is not one.
+            OSError: the volume cannot be read.
+        """
         grouped: dict[str, list[tuple[str, Fingerprint]]] = {}
         foreign: dict[str, File] = {}
-        for path, fingerprint in self._tree.files(self._type):
-            item = item_of(self._type, path)
+        for path, fingerprint in self._tree.files(context_type):
+            item = item_of(context_type, path)
             if item is None:
                 foreign[path] = File(b"")
             else:
                 grouped.setdefault(item, []).append((path, fingerprint))
         known = {} if thorough else self._known
         self._known = {
-            item: self._item(item, tuple(signature), known.get(item)) for item, signature in sorted(grouped.items())
+            item: self._item(context_type, item, tuple(signature), known.get(item))
+            for item, signature in sorted(grouped.items())
         }
-        return _assemble(self._known, [_problem(str(fault), None) for fault in parse(self._type, foreign).problems])
+        return _assemble(self._known, [_problem(str(fault), None) for fault in parse(context_type, foreign).problems])
 
-    def _item(self, item: str, signature: Signature, known: ScannedItem | None) -> ScannedItem:
+    def _item(
+        self, context_type: ContextType, item: str, signature: Signature, known: ScannedItem | None
+    ) -> ScannedItem:
         if known is not None and known.is_current(signature):
             return known
         now, files = time.time_ns(), dict[str, File]()
@@ -83,7 +91,7 @@ class Scanner:
         except ObstructedError as error:
             return ScannedItem(signature, now, {}, None, None, [_problem(str(error), item)])
         digests = {path: file_digest(file) for path, file in files.items()}
-        parsed = parse(self._type, files)
+        parsed = parse(context_type, files)
         content = parsed.items.get(item)
         digest = content_digest(content) if content else None
         problems = [_problem(str(fault), item) for fault in parsed.problems]

@@ -73,6 +73,10 @@ class ControlPlaneCaches:
             self.bindings,
         )
 
+    async def stored_revisions(self, context: ObjectKey) -> list[Object]:
+        """The revisions of a context that the store itself has, whatever the caches show."""
+        return await self.api.list(CONTEXT_REVISION, context.namespace, f"{CONTEXT_LABEL}={context.name}")
+
     async def is_stored(self, context: ObjectKey, version: int, chain_digest: str | None) -> bool:
         """Whether the store itself has this very revision, whatever the caches show."""
         name = revision_name(context.name, version)

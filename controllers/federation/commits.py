@@ -97,10 +97,26 @@ class Committer:
         key, head = observed.key, history[-1] if history else None
         if head is not None and not await self._caches.is_stored(key, head.version, head.chain_digest):
             raise Waiting("NotStored", f"{key}: version {head.version} is no longer stored", _RESTORED_SECONDS)
+        if revision.epoch != (head.epoch if head else 0):
+            await self._check_recovery(observed, history)
         if head is None or revision.declared.generation != head.declared.generation:
             declared = await self._api.get(FEDERATED_CONTEXT, key.namespace, key.name)
             if declared is None or declared["metadata"]["generation"] < observed.context.metadata.generation:
                 raise Waiting("NotStored", f"{key}: this declaration is no longer stored", _RESTORED_SECONDS)
+
+    async def _check_recovery(self, observed: Observed, history: Sequence[ContextRevisionSpec]) -> None:
+        """Compares the history with the store: a recovery skips versions, so that no name in use would stop it.
+
+        Raises:
+            Waiting: the store has a revision that the cache has not shown yet, and so may have lost nothing.
+        """
+        known = {revision.chain_digest for revision in history}
+        uid = observed.context.metadata.uid
+        stored = [obj for obj in await self._caches.stored_revisions(observed.key) if uid in owner_uids(obj)]
+        if stored and max(stored, key=_number)["spec"]["chainDigest"] not in known:
+            raise Waiting(
+                "CacheBehind", f"{observed.key}: newer revisions are stored than are known", _RESTORED_SECONDS
+            )
 
     async def _create(self, observed: Observed, revision: ContextRevisionSpec) -> bool:
         """Whether the revision is part of the history now.
@@ -139,3 +155,7 @@ class Committer:
         except TimeoutError:
             name = stored["metadata"]["name"]
             raise Waiting("CacheBehind", f"{name} is stored, and the watch has not shown it yet", 0.5) from None
+
+
+def _number(revision: Object) -> tuple[int, int]:
+    return revision["spec"].get("epoch", 0), revision["spec"]["version"]

@@ -1,4 +1,4 @@
-"""`python -m controllers.server`: serves the contexts of the volume over MCP until it is told to stop."""
+"""`python -m controllers.server`: serves the contexts of the volume over MCP until SIGTERM."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ async def main(stop: asyncio.Event) -> None:
         ConfigurationError: the environment does not say how, or the address is taken.
     """
     configure_logging()
-    logging.getLogger("mcp").setLevel(logging.WARNING)  # at INFO it tells the ids of sessions, which are secrets
+    logging.getLogger("mcp").setLevel(logging.WARNING)  # at INFO it logs the ids of sessions, which are secrets
     settings = Settings.from_environment(os.environ)
     bus = InMemorySubscriptionBus()
     listen = ListenHandler(bus)

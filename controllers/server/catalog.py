@@ -1,20 +1,12 @@
-"""Everything that is served: the union of all contexts, and what clients must be told when it changes."""
+"""Everything that is served: the union of all contexts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from mcp.server.subscriptions import (
-    PromptsListChanged,
-    ResourcesListChanged,
-    ResourceUpdated,
-    ServerEvent,
-    ToolsListChanged,
-)
-
 from api.item import ContextType
 from api.names import META_DIGEST, META_VERSION
-from controllers.server.primitives import Primitive, Prompt, Resource, Template, Tool
+from controllers.server.primitives import Prompt, Resource, Template, Tool
 from controllers.server.served_context import ServedContext
 from core.values.canonical import payload_digest
 
@@ -51,27 +43,6 @@ class Catalog:
         )
 
 
-def changes(before: Catalog, after: Catalog) -> list[ServerEvent]:
-    """What to notify clients of.
-
-    The content of an MCP resource has a notification of its own; handlers of tools, messages of prompts and texts of
-    templates have none, so a change of those counts as one of the list.
-    """
-    events: list[ServerEvent] = []
-    if _digests(before.tools) != _digests(after.tools):
-        events.append(ToolsListChanged())
-    if _digests(before.prompts) != _digests(after.prompts):
-        events.append(PromptsListChanged())
-    if _listed(before) != _listed(after):
-        events.append(ResourcesListChanged())
-    both = before.resources.keys() & after.resources.keys()
-    return events + [
-        ResourceUpdated(uri=uri)
-        for uri in sorted(both)
-        if before.resources[uri].contents != after.resources[uri].contents
-    ]
-
-
 def _union(kind: type[_P], contexts: list[ServedContext], hidden: list[str]) -> dict[str, _P]:
     found: dict[str, _P] = {}
     owners: dict[str, str] = {}
@@ -87,7 +58,7 @@ def _union(kind: type[_P], contexts: list[ServedContext], hidden: list[str]) -> 
 
 
 def _meta(contexts: list[ServedContext]) -> dict[str, Any]:
-    """The digest of one context is its payload's; of several, names are told apart by their contexts."""
+    """The digest of one context is its payload's; of several, names are qualified by their contexts."""
     if len(contexts) == 1:
         digest = contexts[0].digest
     else:
@@ -95,11 +66,3 @@ def _meta(contexts: list[ServedContext]) -> dict[str, Any]:
             {f"{context.name}/{name}": digest for context in contexts for name, digest in context.digests.items()}
         )
     return {META_DIGEST: digest, META_VERSION: {context.name: context.version for context in contexts}}
-
-
-def _digests(primitives: Mapping[str, Primitive]) -> dict[str, str]:
-    return {key: primitive.digest for key, primitive in primitives.items()}
-
-
-def _listed(catalog: Catalog) -> tuple[dict[str, Any], dict[str, str]]:
-    return {uri: resource.definition for uri, resource in catalog.resources.items()}, _digests(catalog.templates)

@@ -1,4 +1,4 @@
-"""Clients of the handshake era (before 2026-07-28): told of changes over their session's standing stream."""
+"""Clients of the handshake era (before 2026-07-28): notified of changes over their session's standing stream."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ Context = ServerRequestContext[dict[str, Any], Request]
 
 
 class _Client:
-    """One session: the MCP resources it asked for, and what it must still be told; equal events are told once."""
+    """One session: the MCP resources it asked for, and its notifications to come; equal ones are sent once."""
 
     def __init__(self) -> None:
         self.uris: set[str] = set()

@@ -30,7 +30,7 @@ def app_of(server: Server[dict[str, Any]], reloader: Reloader, hosts: list[str])
 
     Args:
         server: the protocol's server.
-        reloader: what the probes tell of.
+        reloader: what the probes report.
         hosts: names that requests may be addressed to; others are refused, which stops DNS rebinding.
     """
 

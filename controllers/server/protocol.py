@@ -44,7 +44,7 @@ _CACHED: Final[tuple[CacheableMethod, ...]] = (
 
 
 class _AnnouncingServer(Server[dict[str, Any]]):
-    """Tells clients of the handshake era, too, that lists change: the SDK's default there says they never do."""
+    """Declares to clients of the handshake era, too, that lists change: by the SDK's default they never do there."""
 
     def create_initialization_options(
         self,

@@ -1,18 +1,17 @@
 """Keeps what is served equal to the volume: every change is read at once, and announced when it is served."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
-from mcp.server.subscriptions import ServerEvent
 from watchfiles import Change
 
 from api.item import ContextType, ItemContent
 from controllers.server import volume
-from controllers.server.catalog import Catalog, changes
+from controllers.server.catalog import Catalog
+from controllers.server.list_changed import Publish, announce
 from controllers.server.primitives import Primitive, primitive_of
 from controllers.server.served_context import ServedContext, load
 from files.watching import FileChanges, watch_files
@@ -24,7 +23,7 @@ SETTLE_MILLISECONDS: Final = 5
 GROUP_MILLISECONDS: Final = 50
 """Longest time that a steady stream of changes is collected before it is read."""
 NEW_DIRECTORY_SECONDS: Final = 0.1
-"""After which a new directory is read again: files that came before its watch was set told nobody."""
+"""After which a new directory is read again: there is no event of files that came before its watch."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,14 +31,12 @@ _log = structlog.get_logger(__name__)
 class Reloader:
     """Reads contexts when they change, and holds what is served."""
 
-    def __init__(
-        self, root: Path, publish: Callable[[ServerEvent], Awaitable[None]], *, allow_python: bool = False
-    ) -> None:
+    def __init__(self, root: Path, publish: Publish, *, allow_python: bool = False) -> None:
         """Reads nothing yet.
 
         Args:
             root: of the volume.
-            publish: tells clients, after the change is served.
+            publish: notifies clients, after the change is served.
             allow_python: whether Python modules of tools are run.
         """
         self.catalog = Catalog()
@@ -105,8 +102,7 @@ class Reloader:
         before, self.catalog = self.catalog, Catalog.of(after.values())
         for hidden in sorted({*self.catalog.hidden} - {*before.hidden}):
             _log.warning("item hidden", item=hidden)
-        for event in changes(before, self.catalog):
-            await self._publish(event)
+        await announce(before, self.catalog, self._publish)
 
     async def _read(self, name: str, contexts: dict[str, ServedContext]) -> None:
         before = contexts.pop(name, None)

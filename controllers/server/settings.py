@@ -19,7 +19,7 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", alias="POD_IP")
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535, alias="MCPFED_SERVER_PORT")
-    """0: any free one, told in the log."""
+    """0: any free one, which the log names."""
     allowed_hosts: str = Field(default="", alias="MCPFED_ALLOWED_HOSTS")
     """Names under which clients may reach the server besides its address and localhost, separated by commas."""
     allow_python: bool = Field(default=False, alias="MCPFED_ALLOW_PYTHON")

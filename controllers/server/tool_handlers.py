@@ -47,7 +47,7 @@ def handler_of(name: str, content: ItemContent, *, allow_python: bool) -> Handle
 
 
 def failure(text: str) -> Result:
-    """A result that tells the model what went wrong."""
+    """A result by which the model learns what went wrong."""
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 

@@ -1,8 +1,6 @@
 """What a volume holds: the contexts that were applied, and their files."""
 
 import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +12,8 @@ from api.item import ContextType
 from api.mcp_context import LocalRule
 from api.model import Extensible
 from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
+from files.confined import ObstructedError
+from files.tree import Tree
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 """More than the files of any item need; larger ones are not read."""
@@ -74,7 +74,7 @@ def read(volume: Path, context: str) -> Snapshot | None:
     """A context's files; None if no revision of it was applied.
 
     Raises:
-        UnreadableContextError: what was applied is not understood.
+        UnreadableContextError: what was applied is not understood, or its directory is not one.
         OSError: the volume cannot be read.
     """
     path = volume / BOOKKEEPING / context / APPLIED
@@ -84,38 +84,19 @@ def read(volume: Path, context: str) -> Snapshot | None:
         return None
     except ValidationError as error:
         raise UnreadableContextError(f"{path}: {error.errors()[0]['msg']}") from error
-    files: dict[str, File] = {}
-    problems: list[FileProblem] = []
-    root = volume / context
-    for name in _walk(root / applied.context_type):
-        relative = name.relative_to(root).as_posix()
-        item = item_of(applied.context_type, relative)
-        found = _read(name)
-        if isinstance(found, File):
-            files[relative] = found
-        elif found is not None and item is not None:
-            problems.append(FileProblem(item, relative, None, found))
-    return Snapshot(applied, files, problems)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            yield Path(directory, name)
-
-
-def _read(path: Path) -> File | str | None:
-    """The file, why it is not read, or None if it has just gone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return "a symbolic link: put the file itself here" if path.is_symlink() else str(error.strerror)
-    with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor has no path
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return "not a regular file"
-        if status.st_size > MAX_FILE_BYTES:
-            return f"{status.st_size} bytes: an item's file has at most {MAX_FILE_BYTES}"
-        return File(file.read(MAX_FILE_BYTES + 1), executable=bool(status.st_mode & stat.S_IXUSR))
+        return _snapshot(applied, Tree(volume / context, MAX_FILE_BYTES))
+    except ObstructedError as error:
+        raise UnreadableContextError(f"{context}: {error}") from error
+
+
+def _snapshot(applied: Applied, tree: Tree) -> Snapshot:
+    snapshot = Snapshot(applied, {}, [])
+    for path, _ in tree.files(applied.context_type):
+        try:
+            if (file := tree.read(path)) is not None:
+                snapshot.files[path] = file
+        except ObstructedError as error:
+            if (item := item_of(applied.context_type, path)) is not None:
+                snapshot.problems.append(FileProblem(item, path, None, error.reason))
+    return snapshot

@@ -1,4 +1,4 @@
-"""The brake on mass deletion: many items that vanish at once are rather a mistake until a person confirms it."""
+"""The brake on mass deletion: many items that vanish at once count as a mistake until a person confirms them."""
 
 from collections.abc import Set
 
@@ -6,16 +6,16 @@ from core.site.detect import Present
 from core.site.journal import Journal
 
 _EMPTIED_LIMIT = 2
-"""So many items that vanish at once, leaving none, are an unmounted or emptied volume rather than deletions."""
+"""If no item is left, and at least so many were there, the volume was probably unmounted or emptied."""
 _MASS_LIMIT = 2
-"""More items than this, and more than half of all, that vanish at once are rather a mistake."""
+"""If more items than this vanish at once, and more than half of all, it is probably a mistake."""
 
 
 def mass_deletion(journal: Journal, present: Present) -> list[str]:
     """The items that vanished at once, if they are so many that a person must confirm it; otherwise none.
 
-    Deletions that are not decided yet count with new ones: of one sweep, a part may have been seen before. Local items
-    do not count: their deletion is nobody else's.
+    Undecided deletions count with new ones, because one sweep may be seen in parts. Local items do not count, because
+    their deletion is not published.
     """
     known = _shared(journal, {*journal.held, *journal.pending})
     there = {name for name in known if journal.expected(name) or (name in journal.held and journal.held[name].digest)}

@@ -23,7 +23,7 @@ class Present:
     digests: Mapping[str, str]
     """Content digest of each of the contents."""
     unreadable: frozenset[str] = frozenset()
-    """Items that have files which make no item: neither changed nor deleted, as far as anybody can tell."""
+    """Items that have files which make no item: taken for neither changed nor deleted."""
 
     @classmethod
     def of(cls, contents: Mapping[str, ItemContent], unreadable: frozenset[str] = frozenset()) -> "Present":
@@ -37,9 +37,9 @@ def detect(journal: Journal, present: Present, now_millis: int) -> Journal:
     Local items are never changes.
 
     A change stays pending until it is decided: an edit back to the old content is a further change, because the
-    first one may already be on its way. Its base dot is that of the item it was made on, tombstones included.
-    What is found before a first revision is applied may be as old as can be: it is dated right after that revision, so
-    that it never wins over what came later.
+    first one may already be on its way. Its base dot is that of the item or tombstone that it replaces.
+    What is found before the first revision is applied is of unknown age: it is dated right after that revision, so that
+    it never wins over what came later.
     """
     changes: dict[str, Change] = {}
     hlc, now = journal.last_hlc, now_millis if journal.base.version else 0

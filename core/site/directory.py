@@ -87,7 +87,7 @@ class Parsed:
     """Readable items by name, sorted."""
     problems: list[FileProblem] = field(default_factory=list[FileProblem])
     unreadable: frozenset[str] = frozenset()
-    """Items with a problem: neither changed nor deleted, as far as anybody can tell."""
+    """Items with a problem: taken for neither changed nor deleted."""
 
 
 class _UnreadableError(Exception):

@@ -1,4 +1,4 @@
-"""Inventory: what a site has applied, as far as it can still show it: a control plane that lost it takes it back."""
+"""Inventory: what a site still has of the revision it applied, for a control plane that has lost that revision."""
 
 from api.context_replica import Inventory
 from api.context_revision import RevisionItem
@@ -9,8 +9,8 @@ from core.site.journal import Journal
 def inventory(journal: Journal, present: Present) -> Inventory | None:
     """What the site holds of its base; None before the first revision.
 
-    An item that the site has changed since it was set is left out: the change has seen it. So is one that cannot be
-    read, and one that no revision has given. Of a local item, the revision's content is handed over, never the own one.
+    Left out are: an item with a pending change, which is proposed anyway and has seen what it replaced; one that cannot
+    be read; one that came from no revision. Of a local item it has the revision's content, never the site's own.
 
     Args:
         journal: after `detect` of the same `present`.

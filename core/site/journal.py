@@ -46,11 +46,11 @@ class Journal(Model):
     """No dot of this site is later."""
     base: Base = Field(default_factory=Base)
     held: dict[ItemName, Held] = Field(default_factory=dict[ItemName, Held])
-    """An item that was kept when the base was applied still holds what it was set from before; so does a local item."""
+    """By item. For a local item, and one that was kept when the base was applied: what it was set from before that."""
     pending: dict[ItemName, Change] = Field(default_factory=dict[ItemName, Change])
-    """Changes that are not decided, or decided but not yet overwritten by the decision."""
+    """By item: the change that is not decided, or whose decision is not applied yet."""
     waiting: dict[ItemName, RevisionItem] = Field(default_factory=dict[ItemName, RevisionItem])
-    """What the base holds of an item that was kept when it was applied, or is local: it may be nowhere else here."""
+    """The base's version of each item that was kept when it was applied, or is local: it may be only here."""
 
     def expected(self, item: str) -> str | None:
         """Content digest that the local copy has if nobody has changed it since; None if there is no such item."""
@@ -60,7 +60,7 @@ class Journal(Model):
         return held.digest if held else None
 
     def is_local(self, item: str) -> bool:
-        """Whether the local copy is this site's own, which nobody else is told of."""
+        """Whether the local copy is this site's own, which is never published."""
         return is_local(self.base.local_items, item)
 
     @property

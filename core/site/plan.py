@@ -87,8 +87,8 @@ class Refusal:
 def first_journal(site: str, incarnation: str, desired: Desired, present: Present) -> Journal:
     """The first journal of a site: whatever it finds in its directory is of unknown origin.
 
-    What the revision knows, deleted items included, is expected to be as it is found: the revision replaces it, and it
-    is never taken for a new change. What the revision does not know, `detect` offers as additions. Local items stay.
+    An item of which the revision has content or a tombstone is expected as it is found: it is no change, and the
+    revision replaces it. Any other item that is found is an addition, which `detect` proposes. Local items stay.
     """
     return Journal(
         site=site,
@@ -103,8 +103,8 @@ def first_journal(site: str, incarnation: str, desired: Desired, present: Presen
 def plan(journal: Journal, desired: Desired, present: Present) -> Plan | Refusal | None:
     """What applying the revision takes; None if all of it is applied.
 
-    The base's own revision is planned again while an item that was kept can now be brought up to it, and when it has
-    become another matter which items are local.
+    The base's own revision is planned again if an item that was kept can now be brought up to it, or if the rules for
+    local items have changed.
 
     Args:
         journal: after `detect` of the same `present`.
@@ -130,8 +130,9 @@ def plan(journal: Journal, desired: Desired, present: Present) -> Plan | Refusal
 def complete(journal: Journal, desired: Desired, kept: Set[str]) -> Journal:
     """The journal once all items but the kept ones hold the revision.
 
-    A kept item still holds what it was set from before: a later edit of it has not seen the revision. A change of an
-    item that is local now is withdrawn: the copy stays, and is a change again should the item be local no longer.
+    A kept item still holds what it was set from before, because a later edit of it has not seen the revision. The
+    pending change of an item that has become local is dropped: the copy stays, and is a change again once the item is
+    shared.
     """
     spec = desired.spec
     held = {name: value for name, value in desired.targets.items() if name not in kept}

@@ -1,4 +1,4 @@
-"""Site state: what a site tells the control plane about a context, made of its journal and of what it holds."""
+"""Site state: what a site reports to the control plane about a context, made of its journal and its directory."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from core.values import canonical
 from core.values.local_items import comparable
 
 PUBLISHED_BYTES: Final = 1024 * 1024
-"""Inventory and changes of at most this size, as canonical JSON, are told at a time: etcd stores 1.5 MiB per object."""
+"""Bytes of inventory and changes, as canonical JSON, in one state at most: etcd stores 1.5 MiB per object."""
 _CHANGES_LIMIT = 1000
 _PROBLEMS_LIMIT = 20
 
@@ -17,13 +17,13 @@ _PROBLEMS_LIMIT = 20
 def site_state(
     journal: Journal, pod: str, present: Present, problems: list[Problem], inventory: Inventory | None = None
 ) -> SiteState:
-    """Everything that is undecided, whatever was told before.
+    """Everything that is undecided, whatever was reported before.
 
     Args:
         journal: the site's journal.
         pod: name of the pod.
         present: what the context directory holds.
-        problems: what a person must look at; the first 20 are told.
+        problems: what a person must look at; the first 20 are reported.
         inventory: what a control plane that has lost revisions is to take back.
     """
     return SiteState(
@@ -51,7 +51,7 @@ def _publishable(journal: Journal, size: int) -> list[Change]:
 
     Args:
         journal: the site's journal.
-        size: bytes of what else is told.
+        size: bytes of what else is reported.
     """
     vector = journal.base.version_vector
     undecided = [change for item, change in journal.pending.items() if journal.is_undecided(item, vector)]

@@ -31,7 +31,7 @@ async def test_all_members_serve_it_and_connected_clients_are_told(fleet: LocalF
 
         await edit(federation, context, "Hello again")
         for watcher in watchers:
-            await until(lambda told=watcher.told: "tools" in told, 15, context.explain)
+            await until(lambda changed=watcher.changed: "tools" in changed, 15, context.explain)
             listed = {each.name: each for each in (await watcher.client.list_tools()).tools}
             assert listed[name].description == "Hello again"
         await context.settled()

@@ -170,3 +170,21 @@ async def test_killed_at_any_moment_it_neither_loses_nor_invents_a_change(member
             await member.serve(texts, decided={change.dot.site: change.dot.hlc})
             await member.texts_when(texts)
             await member.changes_when()
+
+
+async def test_a_directory_that_cannot_be_joined_ends_nothing_and_is_filled_once_it_can(
+    member: Member, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (member.volume / CONTEXT).symlink_to(tmp_path / "elsewhere")
+    await member.serve({"a.txt": "alpha\n"})
+
+    async def is_logged() -> bool:
+        return f"{CONTEXT}: a link, a file or a directory is in the way" in member.log.read_text()
+
+    async with running(member):
+        await eventually(is_logged)
+        (member.volume / CONTEXT).unlink()
+        await member.texts_when({"a.txt": "alpha\n"})
+        assert (await member.applied()).problems == []
+    assert list((tmp_path / "elsewhere").iterdir()) == []

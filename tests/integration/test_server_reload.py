@@ -1,4 +1,4 @@
-"""The MCP server as a process: what changes on its volume is served at once, whole, and told to clients."""
+"""The MCP server as a process: what changes on its volume is served at once, whole, and clients are notified."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprec
 
 
 @both_eras
-async def test_clients_are_told_of_a_change_once_it_is_served(volume: Volume, tmp_path: Path, mode: Era) -> None:
+async def test_clients_are_notified_of_a_change_once_it_is_served(volume: Volume, tmp_path: Path, mode: Era) -> None:
     prompt = {"role": "user", "content": {"type": "text", "text": "Hi"}}
     volume.apply("t", TOOLS, {"hello": tool("Hello!")})
     volume.apply("p", PROMPTS, {"greet": ItemContent(messages=[prompt])})
@@ -65,7 +65,7 @@ async def test_clients_are_told_of_a_change_once_it_is_served(volume: Volume, tm
         volume.withdraw("p")
         await watcher.expect("prompts")
         assert (await watcher.client.list_prompts()).prompts == []
-        assert watcher.told.count("tools") == 1
+        assert watcher.changed.count("tools") == 1
 
 
 async def test_a_bad_item_stays_as_it_was_and_the_others_change(volume: Volume, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_bad_item_stays_as_it_was_and_the_others_change(volume: Volume, 
         assert text_of(await watcher.client.call_tool("b", {})) == "b2"
         problems = (await server.health())["contexts"]["t"]["problems"]
         assert [problem.split(": ")[0] for problem in problems] == ["tools/a.json:2", "tools/c"]
-        watcher.told.clear()
+        watcher.changed.clear()
         volume.write("t", "tools/a.json", {"definition": OBJECT, "handler": static("a2")})
         await watcher.expect("tools")
         assert text_of(await watcher.client.call_tool("a", {})) == "a2"
@@ -115,7 +115,7 @@ async def test_a_revision_is_served_only_when_it_is_written_completely(volume: V
             volume.apply("other", TOOLS, {"b": tool("b1")})  # is served, which shows that the first event was seen
             await watcher.expect("tools")
             assert text_of(await watcher.client.call_tool("a", {})) == "a1"
-            watcher.told.clear()
+            watcher.changed.clear()
         await watcher.expect("tools")
         assert text_of(await watcher.client.call_tool("a", {})) == "a2"
 

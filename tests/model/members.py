@@ -106,7 +106,7 @@ class Members(People):
             return
         stored = pod.cluster.replicas.get(pod.name)
         if stored and any(site.site != pod.offered.site for site in stored.spec.sites):
-            stored.deleted = True  # speaks for a pod before us: ours comes after it has gone
+            stored.deleted = True  # belongs to a pod before us: ours comes after it has gone
         if stored and stored.deleted:
             return
         spec = ContextReplicaSpec(context=CONTEXT, sites=[pod.offered])

@@ -112,7 +112,10 @@ def _no_compare() -> list[Patch]:
     def compare(step: FileStep, now: str | None) -> Found:
         return Found.DONE if now == step.after else Found.EXPECTED
 
-    return [patch("controllers.agent.holding.may_replace", _always(True)), patch.object(FileStep, "compare", compare)]
+    return [
+        patch("controllers.agent.revision_write.may_replace", _always(True)),
+        patch.object(FileStep, "compare", compare),
+    ]
 
 
 def _accept_older() -> list[Patch]:
@@ -169,7 +172,7 @@ def _event_driven() -> list[Patch]:
         return found.model_copy(update={"held": journal.held})
 
     original = detect.detect
-    return [patch("controllers.agent.holding.detect", detected)]
+    return [patch("controllers.agent.detection.detect", detected)]
 
 
 def _hold_the_target() -> list[Patch]:
@@ -180,18 +183,18 @@ def _hold_the_target() -> list[Patch]:
         return done.model_copy(update={"held": dict(revision.targets)})
 
     original = planning.complete
-    return [patch("controllers.agent.holding.complete", completed)]
+    return [patch("controllers.agent.revision_write.complete", completed)]
 
 
 def _half_a_proposal() -> list[Patch]:
     """A proposal says only what is new since the last one, and is not cumulative."""
 
-    def state(*told: Any) -> SiteState:
-        whole = original(*told)
+    def state(*arguments: Any) -> SiteState:
+        whole = original(*arguments)
         return whole.model_copy(update={"changes": whole.changes[-1:]})
 
     original = site_state.site_state
-    return [patch("controllers.agent.holding.site_state", state)]
+    return [patch("controllers.agent.report.site_state", state)]
 
 
 def _overwrite_commits() -> list[Patch]:
@@ -218,7 +221,7 @@ def _forget_live_sites() -> list[Patch]:
 
 
 def _forget_at_once() -> list[Patch]:
-    """A site is gone as soon as this controller's caches do not tell of it."""
+    """A site is gone as soon as this controller's caches do not name it."""
 
     def compacted(state: Any, sites: Any, merger: Merger) -> Any:
         return original(state, sites, replace(merger, recently_seen=frozenset()))
@@ -301,12 +304,12 @@ MUTANTS: dict[str, Mutant] = {
     "forget-gone-pods": Mutant("what only the control plane knows stays", Invariant.I2_NO_LOSS, _forget_gone_pods),
     "lost-tombstones": Mutant("a deletion that lost is recorded", Invariant.I2_NO_LOSS, _lost_tombstones),
     "loser-not-recorded": Mutant("a loser is recorded", Invariant.I2_NO_LOSS, _loser_not_recorded),
-    "event-driven": Mutant("changes are told by content", Invariant.I12_NO_STALE_AS_NEW, _event_driven),
+    "event-driven": Mutant("changes are found by content", Invariant.I12_NO_STALE_AS_NEW, _event_driven),
     "half-a-proposal": Mutant("a proposal is cumulative", Invariant.I2_NO_LOSS, _half_a_proposal),
     "overwrite-commits": Mutant("a version is created once", Invariant.I10_ONE_HISTORY, _overwrite_commits),
     "trust-a-create": Mutant("a create is checked against the history", Invariant.I10_ONE_HISTORY, _trust_a_create),
-    "forget-live-sites": Mutant("a site that speaks keeps its entry", Invariant.I4_EXACTLY_ONCE, _forget_live_sites),
-    "forget-at-once": Mutant("other caches may still tell of a site", Invariant.I4_EXACTLY_ONCE, _forget_at_once),
+    "forget-live-sites": Mutant("a site that is seen keeps its entry", Invariant.I4_EXACTLY_ONCE, _forget_live_sites),
+    "forget-at-once": Mutant("other caches may still name a site", Invariant.I4_EXACTLY_ONCE, _forget_at_once),
     "forget-gone-sites": Mutant("sites no longer named are accounted for", Invariant.I1_ORDER, _forget_gone_sites),
     "old-is-decided": Mutant("only what was taken in is decided", Invariant.I2_NO_LOSS, _old_is_decided),
     "operator-clears": Mutant("an unseen conflict outlives a decision", Invariant.I2_NO_LOSS, _operator_clears),

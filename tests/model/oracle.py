@@ -67,7 +67,7 @@ class Oracle:
         require(
             known == name_of(dot),
             Invariant.I12_NO_STALE_AS_NEW,
-            f"{self.tell(event)} was {known} and is proposed again as {name_of(dot)}",
+            f"{self.describe(event)} was {known} and is proposed again as {name_of(dot)}",
         )
         self.by_dot[name_of(dot)] = event
 
@@ -98,7 +98,7 @@ class Oracle:
         """Events whose changes a revision has decided."""
         return {self.by_dot[dot] for dot in self.processed if dot in self.by_dot}
 
-    def tell(self, event: int) -> str:
+    def describe(self, event: int) -> str:
         """An event, for a person."""
         known = self.events[event]
         what = "deletion" if known.text is None else f"edit {known.text.splitlines()}"

@@ -86,8 +86,8 @@ class Controller:
     """How much of the declarations it has seen."""
     operators: frozenset[str] = frozenset()
     """Sites of people that it has seen."""
-    told_of: dict[str, int] = field(default_factory=dict[str, int])
-    """When replicas ceased, and revisions began, to tell of sites."""
+    last_named: dict[str, int] = field(default_factory=dict[str, int])
+    """When replicas ceased, and revisions began, to name sites."""
     memory: Memory | None = None
 
 

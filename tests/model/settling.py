@@ -85,7 +85,7 @@ def _check_nothing_lost(world: World) -> None:
     replaced = set[int]().union(*(oracle.events[event].past for event in kept))
     safe = heads | replaced | oracle.losers | oracle.forgotten
     for event in sorted(decided):
-        require(bool(oracle.equals(event) & safe), lost, f"{oracle.tell(event)} is gone")
+        require(bool(oracle.equals(event) & safe), lost, f"{oracle.describe(event)} is gone")
     _check_edits_on_disks(world, safe)
 
 
@@ -99,7 +99,7 @@ def _check_edits_on_disks(world: World, safe: set[int]) -> None:
                 continue
             known = event.number in oracle.dots_of or event.number in oracle.same or event.number in pod.disk.rescued
             there = _equals_head(world, event.item, event.text)
-            require(known or there, lost, f"{oracle.tell(event.number)} was never proposed")
+            require(known or there, lost, f"{oracle.describe(event.number)} was never proposed")
 
 
 def _equals_head(world: World, item: str, text: str) -> bool:
@@ -115,4 +115,8 @@ def _check_no_resurrection(world: World) -> None:
             continue  # it may rightly have parts of a branch that was lost
         for other in oracle.decided():
             back = event in oracle.events[other].past and oracle.equals(other) == {other} - oracle.losers
-            require(not back, Invariant.I5_NO_RESURRECTION, f"{oracle.tell(event)} is back after {oracle.tell(other)}")
+            require(
+                not back,
+                Invariant.I5_NO_RESURRECTION,
+                f"{oracle.describe(event)} is back after {oracle.describe(other)}",
+            )

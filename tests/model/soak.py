@@ -16,7 +16,7 @@ from tests.model.volume import volumes_in_memory
 
 _BATCH = 200
 _TOLD = 10
-"""So many violations are told; the others are counted."""
+"""So many violations are printed; the others are counted."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What must always hold, by name, and how a breach of it is told."""
+"""What must always hold, by name, and how a breach of it is reported."""
 
 from enum import StrEnum
 

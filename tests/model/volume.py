@@ -113,7 +113,7 @@ class Disk:
 
 
 class MemoryTree:
-    """Stands in for files.tree.Tree."""
+    """Stands in for files.writable_tree.WritableTree."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
@@ -140,6 +140,7 @@ class MemoryRecords:
 
     def __init__(self, disk: Disk, context: str) -> None:
         self.disk = disk
+        self.context = context
         self.stage = Stage(disk)
 
     def prepare(self) -> None:
@@ -189,10 +190,10 @@ class Stage:
 class MemoryScanner:
     """Stands in for controllers.agent.scan.Scanner."""
 
-    def __init__(self, tree: MemoryTree, context_type: ContextType) -> None:
+    def __init__(self, tree: MemoryTree) -> None:
         self._disk = tree.disk
 
-    def scan(self, *, thorough: bool = False) -> Scan:
+    def scan(self, context_type: ContextType, *, thorough: bool = False) -> Scan:
         return self._disk.scan()
 
 
@@ -205,11 +206,12 @@ def _stage(place: Place, data: bytes, mode: int) -> None:
 @contextmanager
 def volumes_in_memory() -> Generator[None]:
     """The agent's Holding works on Disks instead of paths."""
-    doubles: dict[str, Any] = {"Tree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
+    doubles: dict[str, Any] = {"WritableTree": MemoryTree, "Records": MemoryRecords, "Scanner": MemoryScanner}
     silent = SimpleNamespace(info=_ignore, warning=_ignore, error=_ignore)
     durable = SimpleNamespace(stage=_stage)
     with (
-        patch.multiple("controllers.agent.holding", durable=durable, _log=silent, **doubles),
+        patch.multiple("controllers.agent.holding", _log=silent, **doubles),
+        patch.multiple("controllers.agent.revision_write", durable=durable, _log=silent),
         patch("core.values.canonical.rfc8785", SimpleNamespace(dumps=canonical_json)),
         patch("core.site.intent.render", rendered),
     ):

@@ -1,4 +1,4 @@
-"""The witness: tells the oracle what happens, and checks what must hold at every step."""
+"""The witness: reports to the oracle what happens, and checks what must hold at every step."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -117,7 +117,7 @@ class Witness:
             text = record.lost.content.text if record.lost.content else None
             same = text == self.oracle.events[loser].text
             same = same or loser in self.oracle.merged
-            require(same, Invariant.I2_NO_LOSS, f"the record of {self.oracle.tell(loser)} holds another content")
+            require(same, Invariant.I2_NO_LOSS, f"the record of {self.oracle.describe(loser)} holds another content")
             self.oracle.losers.add(loser)
             self.conflicts += 1
             seen = self.oracle.by_dot.get(name_of(record.kept)) in self.oracle.events[loser].past
@@ -125,7 +125,7 @@ class Witness:
             require(
                 not (seen and decided),
                 Invariant.I5_NO_RESURRECTION,
-                f"{self.oracle.tell(loser)} lost against what its writer had replaced",
+                f"{self.oracle.describe(loser)} lost against what its writer had replaced",
             )
 
     def on_replace(self, disk: Disk, item: str) -> None:
@@ -159,14 +159,14 @@ class Witness:
         known = change.dot if change else held.dot if held else None
         event = oracle.by_dot.get(name_of(known)) if known else None
         unknown_deletion = known is None and oracle.events[old].text is None
-        # Between a crash and the restart nobody can tell what was put back from what was not yet written.
+        # Between a crash and the restart nobody knows what was put back and what was not yet written.
         half_written = disk.intent is not None and journal.base.chain_digest != disk.intent.revision.chain_digest
         put_back = half_written and old in oracle.unsure
         same = event is not None and oracle.events[event].text == oracle.events[old].text
         require(
             unknown_deletion or put_back or same,
             Invariant.I2_NO_LOSS,
-            f"{disk.name} overwrote {oracle.tell(old)}, not yet proposed",
+            f"{disk.name} overwrote {oracle.describe(old)}, not yet proposed",
         )
         if event is not None:
             oracle.equate(old, event)
@@ -186,18 +186,18 @@ class Witness:
             require(tag is not None, Invariant.I11_NO_PHANTOM, f"{journal.site} proposes {item}, which nobody wrote")
             assert tag is not None
             text = change.content.text if change.content else None
-            require(text == oracle.events[tag].text, Invariant.I11_NO_PHANTOM, f"{item} is not {oracle.tell(tag)}")
+            require(text == oracle.events[tag].text, Invariant.I11_NO_PHANTOM, f"{item} is not {oracle.describe(tag)}")
             if joined and tag in oracle.dots_of:
                 known = oracle.events[tag]
-                told = f"{journal.site} joined a revision that has {item}, and proposes old content as new"
-                require(item not in pod.joined, Invariant.I12_NO_STALE_AS_NEW, told)
+                message = f"{journal.site} joined a revision that has {item}, and proposes old content as new"
+                require(item not in pod.joined, Invariant.I12_NO_STALE_AS_NEW, message)
                 added = oracle.event(item, known.text, pod.disk.name, [])
                 oracle.equate(tag, added)
                 pod.disk.tags[item] = tag = added
             if joined:
                 oracle.unsure.add(tag)
             own = oracle.events[tag].writer == pod.disk.name
-            require(own, Invariant.I11_NO_PHANTOM, f"{journal.site} proposes {oracle.tell(tag)} as its own")
+            require(own, Invariant.I11_NO_PHANTOM, f"{journal.site} proposes {oracle.describe(tag)} as its own")
             oracle.bind(change.dot, tag)
 
     def check_site(self, pod: Pod) -> None:
@@ -217,7 +217,7 @@ class Witness:
             own = self.oracle.events[tag].writer == pod.disk.name
             equal = self.oracle.events[tag].text == self.oracle.events[base].text
             require(
-                own or equal, Invariant.I8_ATOMIC, f"{journal.site} holds {self.oracle.tell(tag)} without an intent"
+                own or equal, Invariant.I8_ATOMIC, f"{journal.site} holds {self.oracle.describe(tag)} without an intent"
             )
             if equal:  # whoever looks at it sees what the revision holds
                 self.oracle.equate(tag, base)
@@ -229,7 +229,7 @@ class Witness:
                 continue
             mine, tag = self.oracle.by_dot[name_of(change.dot)], pod.disk.tags.get(item)
             kept = tag is not None and (tag == mine or mine in self.oracle.events[tag].past)
-            require(kept, Invariant.I6_READ_YOUR_WRITES, f"{before.site} lost {self.oracle.tell(mine)}")
+            require(kept, Invariant.I6_READ_YOUR_WRITES, f"{before.site} lost {self.oracle.describe(mine)}")
 
     def check_whole(self, pod: Pod, revision: Desired) -> None:
         journal = pod.disk.journal

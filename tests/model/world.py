@@ -66,9 +66,9 @@ class World(Members):
     def _observe_replica(self, controller: Controller, cluster: str, lag: int) -> None:
         stored, before = self.store.replicas.get(cluster, ()), controller.replicas.get(cluster, 0)
         seen = max(before, len(stored) - lag)
-        told = {site.site for replica in stored[max(before - 1, 0) : seen] for site in replica.sites}
-        gone = told - {site.site for replica in stored[seen - 1 : seen] for site in replica.sites}
-        controller.told_of |= dict.fromkeys(gone, self.now)
+        named = {site.site for replica in stored[max(before - 1, 0) : seen] for site in replica.sites}
+        gone = named - {site.site for replica in stored[seen - 1 : seen] for site in replica.sites}
+        controller.last_named |= dict.fromkeys(gone, self.now)
         controller.replicas[cluster] = seen
 
     def _observe_revisions(self, controller: Controller, lag: int = 0) -> None:
@@ -81,7 +81,7 @@ class World(Members):
             history = linked(ordered(self.store.revisions))
             controller.revisions = before | {each.version: each for each in history if each.version <= newest}
         new = [each for version, each in controller.revisions.items() if version not in before]
-        controller.told_of |= dict.fromkeys((cause.site for each in new for cause in each.cause), self.now)
+        controller.last_named |= dict.fromkeys((cause.site for each in new for cause in each.cause), self.now)
 
     def reconcile(self, index: int, *, dies: bool = False) -> None:
         """A controller commits what is new to it; whoever creates a version first has committed it.
@@ -136,7 +136,7 @@ class World(Members):
         store.operators = {site: state for site, state in store.operators.items() if site in backup.operators}
         for controller, before in zip(self.controllers, seen, strict=True):
             self._list_all(controller)
-            controller.told_of |= dict.fromkeys(before - self._sites_seen(controller), self.now)
+            controller.last_named |= dict.fromkeys(before - self._sites_seen(controller), self.now)
         self.oracle.forget(backup.processed, backup.accounted)
         self.restored = True
 
@@ -202,7 +202,7 @@ class World(Members):
             lost = site.pod and not may_be_merged(history, site) and site.base_digest not in known
             for pod in self.pods:
                 if site.pod == pod.name and pod.holding and not pod.cluster.partitioned:
-                    pod.holding.inventory_wanted = bool(lost)
+                    pod.holding.want_inventory(wanted=bool(lost))
 
     def let_time_pass(self) -> None:
         """More than a week, in which controllers at least have seen what there was before; backups are used up.
@@ -234,7 +234,7 @@ class World(Members):
         if memory is not None and memory.is_lost_from(history):
             controller.incarnation = self.draw()
         controller.memory = Memory(controller.incarnation, history[-1] if history else None)
-        lately = frozenset(site for site, at in controller.told_of.items() if self.now - at < _RECENTLY_MILLIS)
+        lately = frozenset(site for site, at in controller.last_named.items() if self.now - at < _RECENTLY_MILLIS)
         return Merger(controller.incarnation, max(self.now + controller.skew, 0), lately)
 
     def _observed(self, controller: Controller) -> Observed:
@@ -270,8 +270,8 @@ class World(Members):
         for change in declared.changes:
             if not includes(revision.version_vector, change.dot):
                 continue  # this revision recovers, and declares nothing
-            told = f"declaration {observed.generation} says nothing of {change.item}"
-            require(change.item in tags, Invariant.I11_NO_PHANTOM, told)
+            message = f"declaration {observed.generation} says nothing of {change.item}"
+            require(change.item in tags, Invariant.I11_NO_PHANTOM, message)
             self.oracle.bind(change.dot, tags[change.item])
         self.note_revision(head, revision, observed.sites, list(declared.changes))
         self.store.log.append(revision)
@@ -285,8 +285,8 @@ class World(Members):
         again = self._advance(observed, history, merger)
         # What others have deleted may have made room.
         owed = any(site.inventory for site in observed.sites) or self.payload_limit < INLINE_LIMIT_BYTES
-        told = f"the same proposals make revision {history[-1].version + 1}"
-        require(again is None or owed, Invariant.I4_EXACTLY_ONCE, told)
+        message = f"the same proposals make revision {history[-1].version + 1}"
+        require(again is None or owed, Invariant.I4_EXACTLY_ONCE, message)
 
 
 def ordered(revisions: dict[int, ContextRevisionSpec]) -> list[ContextRevisionSpec]:

@@ -1,9 +1,9 @@
-"""The official SDK's client in both protocol eras, told of changes."""
+"""The official SDK's client in both protocol eras, following what changes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -26,38 +26,38 @@ ERAS: tuple[Era, ...] = ("2026-07-28", "legacy")
 
 @dataclass
 class Watcher:
-    """A client that is told of changes."""
+    """A client that is notified of changes."""
 
     client: Client
-    told: list[str] = field(default_factory=list[str])
+    changed: list[str] = field(default_factory=list[str])
     """`tools`, `prompts` or `resources` for each list that has changed, the URI of each MCP resource that has."""
 
-    async def expect(self, *told: str) -> None:
-        """Returns when all of these have been told."""
-        await eventually(lambda: {*told} <= {*self.told}, 60)
+    async def expect(self, *changed: str) -> None:
+        """Returns when all of these have been notified."""
+        await eventually(lambda: {*changed} <= {*self.changed}, 60)
 
 
 @asynccontextmanager
 async def watching(url: str, era: Era, uris: Sequence[str] = ()) -> AsyncGenerator[Watcher]:
-    """A client that is connected and told of changes from now on: of all lists, and of the MCP resources named."""
-    async with _handshake(url, uris) if era == "legacy" else _listening(url, uris) as watcher:
+    """A client that is connected and notified of changes from now on: of all lists, and of the MCP resources named."""
+    async with _handshake(url, uris) if era == "legacy" else listening(url, uris) as watcher:
         yield watcher
 
 
 @asynccontextmanager
 async def _handshake(url: str, uris: Sequence[str]) -> AsyncGenerator[Watcher]:
-    told: list[str] = []
+    changed: list[str] = []
 
     async def note(message: Any) -> None:
         match message:
             case ToolListChangedNotification():
-                told.append("tools")
+                changed.append("tools")
             case PromptListChangedNotification():
-                told.append("prompts")
+                changed.append("prompts")
             case ResourceListChangedNotification():
-                told.append("resources")
+                changed.append("resources")
             case ResourceUpdatedNotification():
-                told.append(str(message.params.uri))
+                changed.append(str(message.params.uri))
             case _:
                 pass
 
@@ -68,12 +68,12 @@ async def _handshake(url: str, uris: Sequence[str]) -> AsyncGenerator[Watcher]:
         for uri in uris:
             await client.subscribe_resource(uri)  # pyright: ignore[reportDeprecated]
         await asyncio.wait_for(opened.wait(), 60)
-        yield Watcher(client, told)
+        yield Watcher(client, changed)
 
 
 @asynccontextmanager
 async def standing_stream(url: str) -> AsyncGenerator[tuple[Any, asyncio.Event]]:
-    """A transport to a server, and what is set once its standing stream is open: before, nothing is told."""
+    """A transport to a server, and what is set once its standing stream is open: before, nothing is notified."""
     opened = asyncio.Event()
 
     async def see(response: httpx2.Response) -> None:
@@ -84,9 +84,15 @@ async def standing_stream(url: str) -> AsyncGenerator[tuple[Any, asyncio.Event]]
         yield streamable_http_client(url, http_client=http), opened
 
 
+async def _nothing(_: Watcher, __: str) -> None:
+    pass
+
+
 @asynccontextmanager
-async def _listening(url: str, uris: Sequence[str]) -> AsyncGenerator[Watcher]:
-    told: list[str] = []
+async def listening(
+    url: str, uris: Sequence[str] = (), on_change: Callable[[Watcher, str], Awaitable[None]] = _nothing
+) -> AsyncGenerator[Watcher]:
+    """A client of the protocol since 2026-07-28; `on_change` is awaited with each change, in their order."""
     async with (
         Client(url, mode="2026-07-28", cache=None) as client,
         client.listen(
@@ -96,14 +102,18 @@ async def _listening(url: str, uris: Sequence[str]) -> AsyncGenerator[Watcher]:
             resource_subscriptions=list(uris),
         ) as events,
     ):
+        watcher = Watcher(client)
 
-        async def collect() -> None:
+        async def follow() -> None:
             async for event in events:
                 kind = type(event).__name__.removesuffix("ListChanged").lower()
-                told.append(str(getattr(event, "uri", kind)))
+                changed = str(getattr(event, "uri", kind))
+                watcher.changed.append(changed)
+                await on_change(watcher, changed)
 
-        collecting = asyncio.create_task(collect())
+        following = asyncio.create_task(follow())
         try:
-            yield Watcher(client, told)
+            yield watcher
         finally:
-            collecting.cancel()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)

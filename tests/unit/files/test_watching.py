@@ -1,4 +1,4 @@
-"""watch_files: every change is told, and while nothing can be watched it is told to look."""
+"""watch_files: every change is reported, and while nothing can be watched any change is."""
 
 import asyncio
 import sys
@@ -22,9 +22,9 @@ from pathlib import Path
 from files.watching import watch_files
 
 async def main() -> None:
-    root, told = Path(sys.argv[1]), asyncio.Queue()
-    watching = asyncio.create_task(watch_files(root, told.put_nowait, settle_millis=5, group_millis=50))
-    assert [await asyncio.wait_for(told.get(), 10) for _ in range(3)] == [None, None, None]
+    root, reported = Path(sys.argv[1]), asyncio.Queue()
+    watching = asyncio.create_task(watch_files(root, reported.put_nowait, settle_millis=5, group_millis=50))
+    assert [await asyncio.wait_for(reported.get(), 10) for _ in range(3)] == [None, None, None]
     watching.cancel()
 
 asyncio.run(main())
@@ -33,25 +33,25 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def watched(root: Path) -> AsyncGenerator["asyncio.Queue[FileChanges | None]"]:
-    told: asyncio.Queue[FileChanges | None] = asyncio.Queue()
-    task = asyncio.create_task(watch_files(root, told.put_nowait, settle_millis=5, group_millis=50))
+    reported: asyncio.Queue[FileChanges | None] = asyncio.Queue()
+    task = asyncio.create_task(watch_files(root, reported.put_nowait, settle_millis=5, group_millis=50))
     try:
-        yield told
+        yield reported
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_it_says_to_look_when_the_watch_has_begun_and_then_what_changes(tmp_path: Path) -> None:
-    async with asyncio.timeout(DEADLINE), watched(tmp_path) as told:
-        assert await told.get() is None
+async def test_it_reports_any_change_when_the_watch_has_begun_and_then_what_changes(tmp_path: Path) -> None:
+    async with asyncio.timeout(DEADLINE), watched(tmp_path) as reported:
+        assert await reported.get() is None
         (tmp_path / "a").write_text("a")
-        changes = await told.get()
+        changes = await reported.get()
         assert changes is not None
         assert (Change.added, str(tmp_path / "a")) in changes
 
 
-async def test_without_inotify_it_says_to_look_again_and_again_and_names_the_limit(tmp_path: Path) -> None:
+async def test_without_inotify_it_reports_any_change_again_and_again_and_names_the_limit(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *without_inotify(sys.executable, "-c", LOOKING, str(tmp_path)),
         cwd=REPOSITORY,
@@ -73,8 +73,8 @@ async def test_it_watches_again_once_there_are_instances_again(tmp_path: Path, m
 
     monkeypatch.setattr(watching, "awatch", failing_once)
     monkeypatch.setattr(watching, "_LOOK_SECONDS", 0.001)
-    async with asyncio.timeout(DEADLINE), watched(tmp_path) as told:
+    async with asyncio.timeout(DEADLINE), watched(tmp_path) as reported:
         for _ in range(watching._LOOKS + 2):
-            assert await told.get() is None
+            assert await reported.get() is None
         (tmp_path / "a").write_text("a")
-        assert await told.get() is not None
+        assert await reported.get() is not None

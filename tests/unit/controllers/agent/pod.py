@@ -71,22 +71,22 @@ class Pod:
     def restart(self) -> None:
         origin = Origin("m1/pod-0", "pod-0", lambda: next(self.clock), lambda: f"{next(self.incarnations):08x}")
         self.holding = Holding(self.volume, CONTEXT, origin)
-        self.told: SiteState | None = None
+        self.published: SiteState | None = None
 
     def wake(self, head: Desired | None = None) -> SiteState:
         """One turn of the loop: what is published at its end."""
-        self.told = self.holding.detect() or self.told
+        self.published = self.holding.detect() or self.published
         if head is not None:
-            self.told = self.holding.apply(head) or self.told
-        assert self.told is not None
-        return self.told
+            self.published = self.holding.apply(head) or self.published
+        assert self.published is not None
+        return self.published
 
     def files(self) -> dict[str, str]:
         paths = (path for path in (self.volume / CONTEXT).rglob("*") if path.is_file())
         return {path.relative_to(self.tools).as_posix(): path.read_text() for path in paths}
 
     def changes(self) -> dict[str, Change]:
-        return {change.item: change for change in self.told.changes} if self.told else {}
+        return {change.item: change for change in self.published.changes} if self.published else {}
 
 
 @contextmanager

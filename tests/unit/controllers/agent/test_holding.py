@@ -95,9 +95,9 @@ def test_an_older_revision_that_may_just_be_late_is_let_pass(pod: Pod) -> None:
     assert not pod.holding.awaits_newer
 
     fork = revision(4, FIRST, {"m2/p#1": clock.encode(9)})
-    told = pod.holding.apply(fork, is_newest=False)
-    assert told is not None
-    assert told.inventory is not None
+    reported = pod.holding.apply(fork, is_newest=False)
+    assert reported is not None
+    assert reported.inventory is not None
 
 
 def test_a_volume_emptied_with_its_journal_is_filled_again_by_a_new_incarnation(pod: Pod) -> None:

@@ -28,17 +28,17 @@ def test_a_confirmation_is_used_up_once_it_is_decided(pod: Pod) -> None:
     for path in [*pod.tools.iterdir()]:
         path.unlink()
     said = confirmation([pod.wake()])
-    told = pod.holding.detect(confirmation=said)
-    assert told is not None
-    decided = {told.site: max(change.dot.hlc for change in told.changes)}
+    state = pod.holding.detect(confirmation=said)
+    assert state is not None
+    decided = {state.site: max(change.dot.hlc for change in state.changes)}
     pod.wake(revision(2, FIRST, decided))
     assert pod.files() == settled(pod.volume, FIRST)
 
     for path in [*pod.tools.iterdir()]:
         path.unlink()
-    told = pod.holding.detect(confirmation=said)
-    assert told is not None
-    assert ([problem.reason for problem in told.problems], told.changes) == (["Halted"], [])
+    state = pod.holding.detect(confirmation=said)
+    assert state is not None
+    assert ([problem.reason for problem in state.problems], state.changes) == (["Halted"], [])
 
 
 @pytest.mark.parametrize("root", [CONTEXT, f"{CONTEXT}/tools"])
@@ -48,7 +48,7 @@ def test_a_root_replaced_by_a_file_halts(pod: Pod, root: str) -> None:
     (pod.volume / root).write_text("a file")
     state = pod.wake(revision(2, SECOND))
     assert ([problem.reason for problem in state.problems], state.changes) == (["Halted"], [])
-    assert confirmation([state]) == "", "nobody can tell what is held"
+    assert confirmation([state]) == "", "nobody knows what is held"
     (pod.volume / root).unlink()
     (pod.volume / "elsewhere").rename(pod.volume / root)
     assert pod.wake(revision(2, SECOND)).problems == []

@@ -132,16 +132,16 @@ def test_a_full_volume_is_reported_and_the_write_goes_on_where_it_stopped(
         patch.setattr(os, "rename", full)
         with pytest.raises(OSError, match="No space left") as failure:
             pod.wake(revision(2, SECOND))
-    told = pod.holding.failed(failure.value)
-    assert told is not None
-    assert [problem.reason for problem in told.problems] == ["VolumeFailed"]
-    assert (told.applied_version, told.changes) == (1, [])
+    state = pod.holding.failed(failure.value)
+    assert state is not None
+    assert [problem.reason for problem in state.problems] == ["VolumeFailed"]
+    assert (state.applied_version, state.changes) == (1, [])
 
     assert pod.wake(revision(2, SECOND)).problems == []
     assert pod.files() == settled(pod.volume)
 
 
-def test_a_crash_at_any_write_of_local_items_takes_no_copy_and_tells_nobody(
+def test_a_crash_at_any_write_of_local_items_takes_no_copy_and_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number, rules = itertools.count(), [LocalRule(match="[ae]*", local=True)]

@@ -1,41 +1,10 @@
-"""The catalog is the union of contexts, and tells exactly what changed in it."""
+"""The catalog is the union of contexts."""
 
-from typing import Any
-
-import pytest
-from mcp.server.subscriptions import (
-    PromptsListChanged,
-    ResourcesListChanged,
-    ResourceUpdated,
-    ServerEvent,
-    ToolsListChanged,
-)
-
-from api.item import ContextType, ItemContent
+from api.item import ItemContent
 from api.names import META_DIGEST, META_VERSION
-from controllers.server.catalog import Catalog, changes
-from controllers.server.primitives import primitive_of
-from controllers.server.served_context import Entry, ServedContext
-from controllers.server.volume import Applied
+from controllers.server.catalog import Catalog
 from core.values.canonical import content_digest, payload_digest
-
-TOOLS, PROMPTS, RESOURCES = ContextType.TOOLS, ContextType.PROMPTS, ContextType.RESOURCES
-
-
-def context(name: str, kind: ContextType, version: int = 1, **items: dict[str, Any]) -> ServedContext:
-    entries = {
-        item: Entry({}, primitive_of(kind, item, ItemContent.model_validate(content), allow_python=False))
-        for item, content in items.items()
-    }
-    return ServedContext(name, Applied(context_type=kind, version=version), entries)
-
-
-def tool(description: str = "", **content: Any) -> dict[str, Any]:
-    return {"definition": {"inputSchema": {"type": "object"}, "description": description}, **content}
-
-
-def note(uri: str, text: str = "", **definition: Any) -> dict[str, Any]:
-    return {"definition": {"uri": uri, **definition}, "text": text}
+from tests.unit.controllers.server.contexts import PROMPTS, RESOURCES, TOOLS, context, note, tool
 
 
 def test_one_context_has_the_digest_of_its_payload_and_its_version() -> None:
@@ -56,34 +25,3 @@ def test_the_first_context_by_name_wins_and_the_other_is_reported() -> None:
     catalog = Catalog.of([context("b", RESOURCES, x=note("u:1", "b")), context("a", RESOURCES, y=note("u:1", "a"))])
     assert catalog.resources["u:1"].contents["text"] == "a"
     assert catalog.hidden == ["b/x: hidden by a/y, which has the same name or URI"]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "events"),
-    [
-        (context("c", TOOLS, a=tool()), context("c", TOOLS, 2, a=tool()), []),
-        (context("c", TOOLS, a=tool()), context("c", TOOLS, a=tool("new")), [ToolsListChanged()]),
-        (
-            context("c", TOOLS, a=tool()),
-            context("c", TOOLS, a=tool(handler={"static": {"content": []}})),
-            [ToolsListChanged()],
-        ),
-        (context("c", PROMPTS), context("c", PROMPTS, a={}), [PromptsListChanged()]),
-        (context("c", RESOURCES, a=note("u:1")), context("c", RESOURCES, a=note("u:1", "x")), [ResourceUpdated("u:1")]),
-        (context("c", RESOURCES, a=note("u:1")), context("c", RESOURCES, a=note("u:2")), [ResourcesListChanged()]),
-        (
-            context("c", RESOURCES, a=note("u:1")),
-            context("c", RESOURCES, a=note("u:1", "x", title="t")),
-            [ResourcesListChanged(), ResourceUpdated("u:1")],
-        ),
-        (
-            context("c", RESOURCES, a={"definition": {"uriTemplate": "u:{x}"}, "text": "a"}),
-            context("c", RESOURCES, a={"definition": {"uriTemplate": "u:{x}"}, "text": "b"}),
-            [ResourcesListChanged()],
-        ),
-    ],
-)
-def test_clients_are_told_what_changed_and_nothing_else(
-    before: ServedContext, after: ServedContext, events: list[ServerEvent]
-) -> None:
-    assert changes(Catalog.of([before]), Catalog.of([after])) == events

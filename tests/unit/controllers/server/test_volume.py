@@ -51,7 +51,16 @@ def test_files_that_lead_out_of_the_context_or_are_too_large_are_not_read(writte
     assert snapshot is not None
     assert sorted(snapshot.files) == ["resources/a", "resources/a.mcp.json"]
     problems = {problem.item: problem.message.split(":")[0] for problem in snapshot.problems}
-    assert problems == {"link": "a symbolic link", "large": f"{volume.MAX_FILE_BYTES + 1} bytes"}
+    link = "a symbolic link"
+    assert problems == {"link": link, "folder": link, "large": f"{volume.MAX_FILE_BYTES + 1} bytes"}
+
+
+@pytest.mark.parametrize("root", ["notes", "notes/resources"])
+def test_a_root_that_is_no_directory_is_named(written: Volume, root: str) -> None:
+    (written.root / root).rename(written.root / "elsewhere")
+    (written.root / root).write_text("a file")
+    with pytest.raises(volume.UnreadableContextError, match=r"notes: .*is in the way"):
+        volume.read(written.root, "notes")
 
 
 def test_a_revision_is_being_written_as_long_as_its_intent_is_there(written: Volume) -> None:

@@ -57,7 +57,7 @@ def test_content_of_unknown_origin_and_a_site_that_applied_nothing_have_no_part(
     assert held(inventory(after, present({"a": "found"}))) == {"a": "head"}
 
 
-def test_an_inventory_takes_its_part_of_what_can_be_told_at_a_time() -> None:
+def test_an_inventory_takes_its_part_of_what_can_be_reported_at_a_time() -> None:
     base = {f"base-{number}": 250_000 * "x" for number in range(3)}
     now = present({**base, "1": 250_000 * "y", "2": 250_000 * "y"})
     edited = detect(applied({**base}), now, 50)

@@ -50,27 +50,27 @@ def test_a_pending_change_is_expected_before_what_is_held() -> None:
     assert journal().expected("a") == DIGEST
 
 
-def test_a_site_tells_its_base_and_all_undecided_changes_oldest_first() -> None:
-    told = site_state(journal(change("b", 9), change("c", 7), change("d", 5), decided=5), "pod-0", Present({}, {}), [])
-    assert [change.item for change in told.changes] == ["c", "b"]
-    assert (told.site, told.pod) == (SITE, "pod-0")
-    assert (told.base_version, told.base_digest, told.applied_version) == (3, DIGEST, 3)
+def test_a_site_reports_its_base_and_all_undecided_changes_oldest_first() -> None:
+    state = site_state(journal(change("b", 9), change("c", 7), change("d", 5), decided=5), "pod-0", Present({}, {}), [])
+    assert [change.item for change in state.changes] == ["c", "b"]
+    assert (state.site, state.pod) == (SITE, "pod-0")
+    assert (state.base_version, state.base_digest, state.applied_version) == (3, DIGEST, 3)
 
 
-def test_the_digest_told_is_of_what_is_held_now_an_unreadable_item_as_it_was() -> None:
+def test_the_digest_reported_is_of_what_is_held_now_an_unreadable_item_as_it_was() -> None:
     present = Present.of({"b": ItemContent(text="2")}, frozenset({"a", "unknown"}))
-    told = site_state(journal(), "pod-0", present, [])
-    assert told.digest == payload_digest({"a": DIGEST, "b": content_digest(ItemContent(text="2"))})
+    state = site_state(journal(), "pod-0", present, [])
+    assert state.digest == payload_digest({"a": DIGEST, "b": content_digest(ItemContent(text="2"))})
 
 
-def test_changes_that_etcd_could_not_store_together_are_told_one_after_the_other() -> None:
+def test_changes_that_etcd_could_not_store_together_are_reported_one_after_the_other() -> None:
     half = "x" * (PUBLISHED_BYTES // 5)
-    told = site_state(
+    state = site_state(
         journal(*(change(f"i{number}", number, half) for number in range(1, 9))), "p", Present({}, {}), []
     )
-    assert [change.item for change in told.changes] == ["i1", "i2", "i3", "i4"]
+    assert [change.item for change in state.changes] == ["i1", "i2", "i3", "i4"]
 
 
-def test_the_first_problems_are_told() -> None:
+def test_the_first_problems_are_reported() -> None:
     problems = [Problem(reason="R", message=str(number)) for number in range(30)]
     assert site_state(journal(), "p", Present({}, {}), problems).problems == problems[:20]
