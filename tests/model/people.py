@@ -103,8 +103,9 @@ class People(Witness):
     def _write(self, disk: Disk, item: str, text: str | None) -> None:
         seen = [disk.tags[item]] if item in disk.tags else []
         target = self.target(disk, item)
-        if target is not None and seen and self.oracle.events[target].text == self.oracle.events[seen[0]].text:
-            seen.append(target)
+        there = self.oracle.events[seen[0]].text if seen else None
+        if target is not None and self.oracle.events[target].text == there:
+            seen.append(target)  # what is there looks like what is being written, be it that nothing is there
         disk.tags[item] = event = self.oracle.event(item, text, disk.name, seen)
         if disk.intent is not None or self.oracle.unsure.intersection(seen):
             self.oracle.unsure.add(event)
