@@ -1,14 +1,16 @@
 """The programs that a fleet is made of: taken from PATH where usable, else built from pinned modules and cached."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fleet.lock import locked
 from fleet.progress import Lines, Progress
@@ -25,6 +27,12 @@ MANIFESTS = "karmada-manifests"
 
 PULUMI_LANGUAGE_EXECUTOR = "pulumi-language-python-exec"
 """Name of the program that runs a Pulumi program in Python, among the tools."""
+
+KUBERNETES_PROVIDER = "pulumi-resource-kubernetes"
+"""Name of Pulumi's Kubernetes provider among the tools."""
+
+KUBERNETES_PROVIDER_VERSION = "4.25.0"
+"""The provider's version: that of the newest commit of its module that is served; the SDK is pinned to the same."""
 
 _KUBERNETES = "1.35.3"
 _KARMADA = "1.18.2"
@@ -46,6 +54,13 @@ _BUILD_FLAGS: Mapping[str, tuple[str, ...]] = {
         "-tags=osusergo,grpcnotrace",
         f"-ldflags=-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_PULUMI}",
     ),
+    "kubernetes-provider": (
+        "-trimpath",
+        (
+            "-ldflags=-s -w -X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version="
+            f"v{KUBERNETES_PROVIDER_VERSION}"
+        ),
+    ),
     "store": ("-trimpath", "-ldflags=-s -w"),
 }
 _LOCK_SECONDS = 2 * golang.BUILD_SECONDS
@@ -56,25 +71,28 @@ class ToolError(Exception):
 
 
 @dataclass(frozen=True)
+class Files:
+    """Files out of a module's source."""
+
+    module: str
+    dependency: str
+    sources: tuple[tuple[str, str], ...]
+    """Pairs of a path in the dependency (file or directory) and a path in the target; "." is the target itself."""
+
+
+@dataclass(frozen=True)
 class Program:
     """A program to find or build."""
 
     module: str
     """Directory of its pins in `MODULES`."""
     package: str
-    version_arguments: tuple[str, ...]
-    usable: str
+    version_arguments: tuple[str, ...] = ()
+    """Empty if it does not say its version: then what is on PATH is not taken."""
+    usable: str = ""
     """Regular expression that is found in its answer to `version_arguments` in every version that will do."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Files to copy out of a module's source."""
-
-    module: str
-    dependency: str
-    sources: tuple[tuple[str, str], ...]
-    """Pairs of a path in the dependency (file or directory) and a path in the copy; "." is the copy itself."""
+    overlay: Files | None = None
+    """Files that Go takes to be in the module's directory: what it embeds, from a dependency."""
 
 
 _KUBERNETES_VERSION = (("--version",), r"Kubernetes v1\.35\.")
@@ -92,12 +110,21 @@ PROGRAMS: Mapping[str, Program] = {
     "karmada-controller-manager": Program("cluster", f"{_KARMADA_COMMANDS}/controller-manager", *_KARMADA_VERSION),
     "karmada-scheduler": Program("cluster", f"{_KARMADA_COMMANDS}/scheduler", *_KARMADA_VERSION),
     "pulumi": Program("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), r"^v3\.2\d\d\."),
+    KUBERNETES_PROVIDER: Program(
+        "kubernetes-provider",
+        ".",
+        overlay=Files(
+            "kubernetes-provider",
+            "github.com/pulumi/pulumi-kubernetes/provider/v4",
+            (
+                (f"cmd/{KUBERNETES_PROVIDER}/schema.json", "schema.json"),
+                (f"cmd/{KUBERNETES_PROVIDER}/terraform-mapping.json", "terraform-mapping.json"),
+            ),
+        ),
+    ),
     "etcdctl": Program("store", "go.etcd.io/etcd/etcdctl/v3", ("version",), r"etcdctl version: 3\.6\."),
     "etcdutl": Program("store", "go.etcd.io/etcd/etcdutl/v3", ("version",), r"etcdutl version: 3\.6\."),
 }
-
-STORE_TOOLS = ("etcdctl", "etcdutl")
-"""With which an operator backs an etcd up, restores and mends it. No fleet needs them: made when asked for by name."""
 
 FILES: Mapping[str, Files] = {
     MANIFESTS: Files(
@@ -117,42 +144,58 @@ FILES: Mapping[str, Files] = {
 }
 
 
-def ensure_tools(names: Iterable[str] | None = None, progress: Progress | None = None) -> Mapping[str, Path]:
+def _tools_of(*modules: str) -> tuple[str, ...]:
+    return tuple(name for name, tool in {**PROGRAMS, **FILES}.items() if tool.module in modules)
+
+
+CLUSTER_TOOLS = _tools_of("cluster")
+"""What the fleet's processes are."""
+
+PROVISIONING_TOOLS = _tools_of("pulumi", "kubernetes-provider")
+"""With which a stack is rolled out."""
+
+STORE_TOOLS = _tools_of("store")
+"""With which an operator backs an etcd up, restores and mends it. No fleet needs them."""
+
+
+def ensure_tools(
+    names: Iterable[str] = CLUSTER_TOOLS + PROVISIONING_TOOLS,
+    progress: Progress | None = None,
+    commands: golang.Commands | None = None,
+) -> Mapping[str, Path]:
     """Absolute paths of the named tools, built where need be.
 
-    `names` are keys of `PROGRAMS` and `FILES`; by default all that a fleet is made of.
+    `names` are keys of `PROGRAMS` and `FILES`; `commands` are those that build, for whoever may want to end them.
 
     Raises:
-        GoError: a build failed; the same call resumes it.
+        GoError: a build failed or was ended; the same call resumes it.
         ToolError: `MCPFED_TOOLS` names a directory that lacks a program.
         TimeoutError: another build held the lock for too long.
     """
-    progress = progress or Lines()
-    wanted = tuple(names) if names is not None else tuple(n for n in (*PROGRAMS, *FILES) if n not in STORE_TOOLS)
-    return {name: _ensure(name, progress) for name in wanted}
+    progress, commands = progress or Lines(), commands or golang.Commands()
+    return {name: _ensure(name, progress, commands) for name in names}
 
 
 def cache_directory(module: str) -> Path:
-    """Where the tools of a module are cached: another pin or build flag means another directory."""
+    """Where the tools of a module are cached: another pin, source or build flag means another directory."""
     digest = hashlib.sha256()
-    for part in ("go.mod", "go.sum"):
-        digest.update((MODULES / module / part).read_bytes())
+    for path in sorted(path for path in (MODULES / module).iterdir() if path.suffix in {".mod", ".sum", ".go"}):
+        digest.update(path.read_bytes())
     digest.update("\0".join(_BUILD_FLAGS[module]).encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache.absolute() / "mcp-federation" / "tools" / digest.hexdigest()[:32]
 
 
-def _ensure(name: str, progress: Progress) -> Path:
-    tool: Program | Files = PROGRAMS[name] if name in PROGRAMS else FILES[name]
-    found = _given(name) or (_on_path(name, tool) if isinstance(tool, Program) else None)
+def _ensure(name: str, progress: Progress, commands: golang.Commands) -> Path:
+    found = _given(name) or _on_path(name)
     if found:
         return found
-    directory = cache_directory(tool.module)
+    directory = cache_directory((PROGRAMS.get(name) or FILES[name]).module)
     target = directory / name
     if not target.exists():
         with locked(directory / ".lock", progress.say, _LOCK_SECONDS):
             if not target.exists():  # nobody made it while we waited
-                _make(name, tool, target, progress)
+                _make(name, target, progress, commands)
     return target
 
 
@@ -170,9 +213,9 @@ def _given(name: str) -> Path | None:
     return None
 
 
-def _on_path(name: str, program: Program) -> Path | None:
-    found = shutil.which(name)
-    if not found:
+def _on_path(name: str) -> Path | None:
+    program, found = PROGRAMS.get(name), shutil.which(name)
+    if not (found and program and program.version_arguments):
         return None
     try:
         answer = subprocess.run(
@@ -184,23 +227,41 @@ def _on_path(name: str, program: Program) -> Path | None:
     return Path(found).absolute() if usable else None
 
 
-def _make(name: str, tool: Program | Files, target: Path, progress: Progress) -> None:
+def _make(name: str, target: Path, progress: Progress, commands: golang.Commands) -> None:
     """Make a tool beside its place and move it there when it is whole."""
     # We hold the lock: whatever half-made things are here were left by somebody who is gone.
     for remnant in target.parent.glob("*.partial"):
         _remove(remnant)
     unfinished = target.with_name(f"{name}.{os.getpid()}.partial")
     progress.begin(name)
-    module = MODULES / tool.module
-    go = golang.find_go(module)
-    if isinstance(tool, Program):
-        advance = partial(progress.advance, name)
-        golang.build(go, module, tool.package, _BUILD_FLAGS[tool.module], unfinished, advance)
+    if program := PROGRAMS.get(name):
+        _build(_go(program.module, commands), program, unfinished, partial(progress.advance, name))
     else:
-        _copy(golang.module_directory(go, module, tool.dependency), tool.sources, unfinished)
+        files = FILES[name]
+        _copy(_go(files.module, commands).source(files.dependency), files.sources, unfinished)
     _sync(unfinished)
     unfinished.replace(target)
-    progress.end(name, "built" if isinstance(tool, Program) else "copied")
+    progress.end(name, "built" if program else "copied")
+
+
+def _go(module: str, commands: golang.Commands) -> golang.Go:
+    return golang.Go(golang.find_go(MODULES / module), MODULES / module, commands)
+
+
+def _build(go: golang.Go, program: Program, target: Path, advance: Callable[[int, int], None]) -> None:
+    flags = _BUILD_FLAGS[program.module]
+    with TemporaryDirectory() as directory:
+        if program.overlay:
+            overlay = Path(directory, "overlay.json")
+            overlay.write_text(json.dumps(_overlay(go, program.overlay)))
+            flags += (f"-overlay={overlay}",)
+        go.build(program.package, flags, target, advance)
+
+
+def _overlay(go: golang.Go, files: Files) -> Mapping[str, Mapping[str, str]]:
+    """What `go build -overlay` reads: files that seem to be in the module's directory, and where they are."""
+    source = go.source(files.dependency)
+    return {"Replace": {str(go.module / place): str(source / origin) for origin, place in files.sources}}
 
 
 def _copy(source: Path, pairs: Sequence[tuple[str, str]], target: Path) -> None:

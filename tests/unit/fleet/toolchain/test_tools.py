@@ -1,19 +1,29 @@
+import json
 import os
 import re
+import shutil
 import stat
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fleet.toolchain import golang, tools
+from fleet.toolchain.background import made_in_background
 from fleet.toolchain.golang import GoError, find_go
 from fleet.toolchain.tools import (
+    CLUSTER_TOOLS,
     FILES,
+    KUBERNETES_PROVIDER,
+    KUBERNETES_PROVIDER_VERSION,
     MANIFESTS,
     MODULES,
     PROGRAMS,
+    PROVISIONING_TOOLS,
     PULUMI_LANGUAGE_EXECUTOR,
     STORE_TOOLS,
     ToolError,
@@ -52,6 +62,7 @@ class Machine:
         self.path.mkdir()
         self.log = root / "builds.log"
         self.module = root / "module"
+        self.overlay = root / "overlay.json"
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         monkeypatch.setenv("PATH", f"{self.path}:/usr/bin:/bin")
         monkeypatch.delenv(tools.TOOLS_VARIABLE, raising=False)
@@ -69,19 +80,19 @@ class Recorder:
     """Progress that remembers."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.said: list[str] = []
 
     def begin(self, step: str) -> None:
-        self.told.append(f"begin {step}")
+        self.said.append(f"begin {step}")
 
     def advance(self, step: str, done: int, total: int) -> None:
-        self.told.append(f"{step} {done}/{total}")
+        self.said.append(f"{step} {done}/{total}")
 
     def end(self, step: str, outcome: str = "ready") -> None:
-        self.told.append(f"end {step} {outcome}")
+        self.said.append(f"end {step} {outcome}")
 
     def say(self, message: str) -> None:
-        self.told.append(message)
+        self.said.append(message)
 
 
 @pytest.fixture
@@ -92,6 +103,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def progress() -> Recorder:
     return Recorder()
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
 
 
 def contents(directory: Path) -> Mapping[str, str]:
@@ -110,7 +128,7 @@ def test_a_missing_tool_is_built_with_its_pins_and_then_taken_from_the_cache(
     (build,) = machine.builds
     assert build.startswith(f"{MODULES}/cluster build -v -trimpath -tags=kubernetes_protomessage_one_more_release")
     assert build.endswith("github.com/karmada-io/karmada/cmd/scheduler")
-    assert progress.told == [
+    assert progress.said == [
         "begin karmada-scheduler",
         "karmada-scheduler 1/3",
         "karmada-scheduler 2/3",
@@ -118,7 +136,22 @@ def test_a_missing_tool_is_built_with_its_pins_and_then_taken_from_the_cache(
     ]
 
 
-def test_tools_that_no_fleet_needs_are_built_only_when_asked_for(
+def test_what_a_provider_embeds_is_laid_over_its_directory_while_it_is_built(
+    machine: Machine, progress: Recorder
+) -> None:
+    copy = f'cp "${{argument#-overlay=}}" {machine.overlay}'
+    machine.install_go(ending=f'for argument; do case "$argument" in -overlay=*) {copy} ;; esac; done')
+    ensure_tools([KUBERNETES_PROVIDER], progress)
+
+    source, target = machine.module / f"cmd/{KUBERNETES_PROVIDER}", MODULES / "kubernetes-provider"
+    names = ("schema.json", "terraform-mapping.json")
+    assert json.loads(machine.overlay.read_text()) == {
+        "Replace": {str(target / name): str(source / name) for name in names}
+    }
+    assert not any((target / name).exists() for name in names)
+
+
+def test_the_tools_of_a_fleet_are_those_of_its_clusters_and_those_that_provision_them(
     machine: Machine, progress: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = tmp_path / "given"
@@ -126,7 +159,8 @@ def test_tools_that_no_fleet_needs_are_built_only_when_asked_for(
         script(given / name, name)
     monkeypatch.setenv(tools.TOOLS_VARIABLE, str(given))
 
-    assert not ensure_tools(progress=progress).keys() & set(STORE_TOOLS)
+    assert ensure_tools(progress=progress).keys() == {*CLUSTER_TOOLS, *PROVISIONING_TOOLS}
+    assert {*PROVISIONING_TOOLS} == {"pulumi", KUBERNETES_PROVIDER, PULUMI_LANGUAGE_EXECUTOR}
     monkeypatch.delenv(tools.TOOLS_VARIABLE)
     assert ensure_tools(STORE_TOOLS, progress) == {name: cache_directory("store") / name for name in STORE_TOOLS}
 
@@ -175,6 +209,33 @@ def test_a_build_that_hangs_is_ended(machine: Machine, progress: Recorder, monke
         ensure_tools(["karmada-scheduler"], progress)
 
 
+def test_tools_are_made_while_other_work_goes_on(machine: Machine, progress: Recorder) -> None:
+    with made_in_background(["etcd"], progress) as tools_made:
+        assert tools_made() == {"etcd": cache_directory("cluster") / "etcd"}
+
+
+def test_a_build_that_fails_meanwhile_fails_where_it_is_waited_for(machine: Machine, progress: Recorder) -> None:
+    machine.install_go(ending="exit 1")
+    with made_in_background(["etcd"], progress) as tools_made, pytest.raises(GoError, match="Run the same again"):
+        tools_made()
+
+
+def test_a_build_ends_with_the_work_that_it_was_made_for(machine: Machine, progress: Recorder, tmp_path: Path) -> None:
+    compiler = tmp_path / "compiler.pid"
+    machine.install_go(ending=f"sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait")
+
+    def interrupted() -> None:
+        with made_in_background(["etcd"], progress):
+            until(compiler.exists, "the build runs")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    pid = int(compiler.read_text())
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "all has ended")
+    assert not (cache_directory("cluster") / "etcd").exists()
+
+
 def test_two_builds_at_once_build_each_tool_once(machine: Machine, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -195,17 +256,19 @@ def test_two_builds_at_once_build_each_tool_once(machine: Machine, tmp_path: Pat
     assert contents(cache_directory("cluster")) == {"etcd": "whole"}
 
 
-def test_another_pin_means_another_place_in_the_cache(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "main.go"])
+def test_another_pin_or_source_means_another_place_in_the_cache(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    before = cache_directory("cluster")
-    other = tmp_path / "toolchain" / "cluster"
-    other.mkdir(parents=True)
-    (other / "go.mod").write_text((MODULES / "cluster" / "go.mod").read_text())
-    (other / "go.sum").write_text((MODULES / "cluster" / "go.sum").read_text() + "x v1.0.0 h1:0\n")
+    module = "kubernetes-provider"
+    shutil.copytree(MODULES / module, tmp_path / "toolchain" / module)
+    before = cache_directory(module)
     monkeypatch.setattr(tools, "MODULES", tmp_path / "toolchain")
+    assert cache_directory(module) == before
 
-    assert cache_directory("cluster") != before
+    with (tmp_path / "toolchain" / module / changed).open("a") as file:
+        file.write("\n")
+    assert cache_directory(module) != before
     assert machine.builds == []
 
 
@@ -232,6 +295,10 @@ def test_files_of_a_module_are_copied_so_that_later_starts_need_no_go(machine: M
     assert found[PULUMI_LANGUAGE_EXECUTOR].stat().st_mode & stat.S_IXUSR
 
 
+def test_the_sdk_that_is_installed_asks_for_the_provider_that_is_built() -> None:
+    assert version("pulumi-kubernetes") == KUBERNETES_PROVIDER_VERSION
+
+
 def test_a_go_that_is_too_old_is_passed_over_for_the_one_of_the_environment(machine: Machine) -> None:
     assert find_go(MODULES / "cluster") == machine.path / "go"
     machine.install_go(version="1.19")
@@ -254,7 +321,8 @@ def test_the_pins_are_those_that_the_programs_say_they_are() -> None:
     assert f"gitVersion=v{pinned(cluster, 'github.com/karmada-io/karmada')} " in flags
     assert f"Version=v{pinned(pulumi, 'github.com/pulumi/pulumi/pkg/v3')}" in flags
     for program in PROGRAMS.values():
-        assert f"\t{program.package}\n" in cluster + store or f"tool {program.package}\n" in pulumi
+        own_source = program.package == "."
+        assert own_source or f"\t{program.package}\n" in cluster + store or f"tool {program.package}\n" in pulumi
     server = pinned(cluster, "go.etcd.io/etcd/server/v3")
     assert {pinned(store, PROGRAMS[name].package) for name in STORE_TOOLS} == {server}
     assert {files.module for files in FILES.values()} == {"cluster", "pulumi"}
