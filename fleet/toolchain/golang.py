@@ -25,7 +25,7 @@ class GoError(Exception):
 
 
 class Commands:
-    """The Go commands of one piece of work: `end` ends them, whatever thread they run in, and no other is started."""
+    """The Go commands of one piece of work, which another thread can end."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class Commands:
         self._ended = False
 
     def end(self) -> None:
-        """End what runs; whoever waits for it gets a GoError."""
+        """End what runs and start nothing any more: `running` and the waits for a command raise GoError."""
         with self._lock:
             self._ended = True
             for process in self._running:

@@ -165,7 +165,7 @@ def ensure_tools(
 ) -> Mapping[str, Path]:
     """Absolute paths of the named tools, built where need be.
 
-    `names` are keys of `PROGRAMS` and `FILES`; `commands` are those that build, for whoever may want to end them.
+    `names` are keys of `PROGRAMS` and `FILES`; `commands` can end the builds from another thread.
 
     Raises:
         GoError: a build failed or was ended; the same call resumes it.

@@ -97,7 +97,7 @@ def test_a_directory_of_a_fleet_with_one_etcd_for_all_is_refused_with_advice(lay
         declare(layout, 1)
 
 
-def test_the_process_node_is_told_its_cluster_kubeconfig_addresses_and_directory(layout: Layout) -> None:
+def test_the_process_node_gets_its_cluster_kubeconfig_addresses_and_directory(layout: Layout) -> None:
     member = declare(layout, 1).clusters[2]
 
     argv = command_lines.node(member, layout.node("member1")).argv
