@@ -25,8 +25,9 @@ from fleet.provisioning.provision import NotApplied, provision
 from fleet.provisioning.pulumi import PulumiError
 from fleet.state import CONTROL_PLANE, read_state
 from fleet.toolchain.background import made_in_background
+from fleet.toolchain.catalogue import CLUSTER_TOOLS
 from fleet.toolchain.golang import GoError
-from fleet.toolchain.tools import CLUSTER_TOOLS, ToolError, ensure_tools
+from fleet.toolchain.tools import ToolError, ensure_tools
 from kube.errors import ApiError, Unreachable
 
 app = typer.Typer(help="A real fleet of clusters as local processes.", no_args_is_help=True, add_completion=False)

@@ -17,7 +17,7 @@ from fleet.processes.limits import inotify_shortage
 from fleet.processes.supervisor import Process, Supervisor
 from fleet.progress import Progress
 from fleet.state import CONTROL_PLANE, ClusterEntry, FleetState, read_state, update_state
-from fleet.toolchain.tools import MANIFESTS
+from fleet.toolchain.catalogue import MANIFESTS
 
 DEFAULT_MEMBERS = 2
 _LOCK_SECONDS = 300.0

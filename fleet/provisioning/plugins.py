@@ -16,7 +16,7 @@ from typing import Final
 
 from files import durable
 from fleet.layout import REPOSITORY
-from fleet.toolchain.tools import KUBERNETES_PROVIDER, PROVISIONING_TOOLS, PULUMI_LANGUAGE_EXECUTOR
+from fleet.toolchain.catalogue import KUBERNETES_PROVIDER, PROVISIONING_TOOLS, PULUMI_LANGUAGE_EXECUTOR
 
 PLUGINS_VARIABLE: Final = "MCPFED_PULUMI_PLUGINS"
 """Environment variable: `download` lets Pulumi fetch the providers that are not installed, instead of building any."""

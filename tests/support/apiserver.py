@@ -24,7 +24,8 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fleet.toolchain.tools import CLUSTER_TOOLS, ensure_tools
+from fleet.toolchain.catalogue import CLUSTER_TOOLS
+from fleet.toolchain.tools import ensure_tools
 from tests.support.pki import Authority, private_pem
 
 START_SECONDS = 90.0

@@ -15,7 +15,8 @@ from fleet.clusters import command_lines
 from fleet.clusters.declaration import declare, member_count
 from fleet.lock import locked
 from fleet.processes.supervisor import Supervisor
-from fleet.toolchain.tools import STORE_TOOLS, ensure_tools
+from fleet.toolchain.catalogue import STORE_TOOLS
+from fleet.toolchain.tools import ensure_tools
 from tests.support.federation import until
 from tests.support.fleet import LocalFleet, Run, execute
 

@@ -9,7 +9,7 @@ from base64 import b64encode
 
 import psutil
 
-from fleet.toolchain.tools import KUBERNETES_PROVIDER
+from fleet.toolchain.catalogue import KUBERNETES_PROVIDER
 from tests.support.pulumi_project import (
     CRDS,
     DEADLINE,

@@ -18,7 +18,7 @@ from fleet.provisioning.plugins import (
     needed_tools,
     official_plugin,
 )
-from fleet.toolchain.tools import KUBERNETES_PROVIDER, PROVISIONING_TOOLS, PULUMI_LANGUAGE_EXECUTOR
+from fleet.toolchain.catalogue import KUBERNETES_PROVIDER, PROVISIONING_TOOLS, PULUMI_LANGUAGE_EXECUTOR
 
 _grpc: Any = grpc
 

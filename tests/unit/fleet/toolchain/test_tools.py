@@ -1,115 +1,29 @@
+"""Tools are found, or built once and cached."""
+
 import json
 import os
-import re
 import shutil
 import stat
 import threading
-import time
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 import pytest
 
 from fleet.toolchain import golang, tools
-from fleet.toolchain.background import made_in_background
-from fleet.toolchain.golang import GoError, find_go
-from fleet.toolchain.tools import (
+from fleet.toolchain.catalogue import (
     CLUSTER_TOOLS,
     FILES,
     KUBERNETES_PROVIDER,
-    KUBERNETES_PROVIDER_VERSION,
     MANIFESTS,
-    MODULES,
     PROGRAMS,
     PROVISIONING_TOOLS,
     PULUMI_LANGUAGE_EXECUTOR,
     STORE_TOOLS,
-    ToolError,
-    cache_directory,
-    ensure_tools,
 )
-
-GO = """#!/bin/sh
-case "$1" in
-version) echo "go version go{version} linux/amd64" ;;
-list) printf 'a\\nb\\nc\\n' ;;
-mod) echo '{{"Dir": "{module}"}}' ;;
-build)
-  echo "$PWD $*" >> {log}
-  for argument; do [ "$previous" = -o ] && output="$argument"; previous="$argument"; done
-  printf 'half' > "$output"
-  echo package/a >&2; echo package/b >&2
-  {ending}
-  printf 'whole' > "$output" ;;
-esac
-"""
-
-
-def script(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-class Machine:
-    """A machine with a cache, a PATH and a Go that only pretends to build."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = root / "bin"
-        self.path.mkdir()
-        self.log = root / "builds.log"
-        self.module = root / "module"
-        self.overlay = root / "overlay.json"
-        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        monkeypatch.setenv("PATH", f"{self.path}:/usr/bin:/bin")
-        monkeypatch.delenv(tools.TOOLS_VARIABLE, raising=False)
-        self.install_go()
-
-    def install_go(self, version: str = "1.27.3", ending: str = "true") -> None:
-        script(self.path / "go", GO.format(version=version, log=self.log, ending=ending, module=self.module))
-
-    @property
-    def builds(self) -> list[str]:
-        return self.log.read_text().splitlines() if self.log.exists() else []
-
-
-class Recorder:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def begin(self, step: str) -> None:
-        self.said.append(f"begin {step}")
-
-    def advance(self, step: str, done: int, total: int) -> None:
-        self.said.append(f"{step} {done}/{total}")
-
-    def end(self, step: str, outcome: str = "ready") -> None:
-        self.said.append(f"end {step} {outcome}")
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return Machine(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def progress() -> Recorder:
-    return Recorder()
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+from fleet.toolchain.golang import GoError, find_go
+from fleet.toolchain.tools import MODULES, ToolError, cache_directory, ensure_tools
+from tests.unit.fleet.toolchain.machine import Machine, Recorder, script
 
 
 def contents(directory: Path) -> Mapping[str, str]:
@@ -209,33 +123,6 @@ def test_a_build_that_hangs_is_ended(machine: Machine, progress: Recorder, monke
         ensure_tools(["karmada-scheduler"], progress)
 
 
-def test_tools_are_made_while_other_work_goes_on(machine: Machine, progress: Recorder) -> None:
-    with made_in_background(["etcd"], progress) as tools_made:
-        assert tools_made() == {"etcd": cache_directory("cluster") / "etcd"}
-
-
-def test_a_build_that_fails_meanwhile_fails_where_it_is_waited_for(machine: Machine, progress: Recorder) -> None:
-    machine.install_go(ending="exit 1")
-    with made_in_background(["etcd"], progress) as tools_made, pytest.raises(GoError, match="Run the same again"):
-        tools_made()
-
-
-def test_a_build_ends_with_the_work_that_it_was_made_for(machine: Machine, progress: Recorder, tmp_path: Path) -> None:
-    compiler = tmp_path / "compiler.pid"
-    machine.install_go(ending=f"sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait")
-
-    def interrupted() -> None:
-        with made_in_background(["etcd"], progress):
-            until(compiler.exists, "the build runs")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    pid = int(compiler.read_text())
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "all has ended")
-    assert not (cache_directory("cluster") / "etcd").exists()
-
-
 def test_two_builds_at_once_build_each_tool_once(machine: Machine, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -295,10 +182,6 @@ def test_files_of_a_module_are_copied_so_that_later_starts_need_no_go(machine: M
     assert found[PULUMI_LANGUAGE_EXECUTOR].stat().st_mode & stat.S_IXUSR
 
 
-def test_the_sdk_that_is_installed_asks_for_the_provider_that_is_built() -> None:
-    assert version("pulumi-kubernetes") == KUBERNETES_PROVIDER_VERSION
-
-
 def test_a_go_that_is_too_old_is_passed_over_for_the_one_of_the_environment(machine: Machine) -> None:
     assert find_go(MODULES / "cluster") == machine.path / "go"
     machine.install_go(version="1.19")
@@ -306,23 +189,3 @@ def test_a_go_that_is_too_old_is_passed_over_for_the_one_of_the_environment(mach
     found = find_go(MODULES / "cluster")
 
     assert found.parts[-3:] == ("go", "bin", "go")
-
-
-def test_the_pins_are_those_that_the_programs_say_they_are() -> None:
-    cluster, pulumi, store = ((MODULES / name / "go.mod").read_text() for name in ("cluster", "pulumi", "store"))
-
-    def pinned(text: str, module: str) -> str:
-        found = re.search(rf"^\s*{re.escape(module)} v(\S+)", text, re.MULTILINE)
-        assert found, f"{module} is not pinned"
-        return found[1]
-
-    flags = " ".join(flag for name in ("cluster", "pulumi") for flag in tools._BUILD_FLAGS[name])
-    assert f"gitVersion=v{pinned(cluster, 'k8s.io/kubernetes')} " in flags
-    assert f"gitVersion=v{pinned(cluster, 'github.com/karmada-io/karmada')} " in flags
-    assert f"Version=v{pinned(pulumi, 'github.com/pulumi/pulumi/pkg/v3')}" in flags
-    for program in PROGRAMS.values():
-        own_source = program.package == "."
-        assert own_source or f"\t{program.package}\n" in cluster + store or f"tool {program.package}\n" in pulumi
-    server = pinned(cluster, "go.etcd.io/etcd/server/v3")
-    assert {pinned(store, PROGRAMS[name].package) for name in STORE_TOOLS} == {server}
-    assert {files.module for files in FILES.values()} == {"cluster", "pulumi"}
