@@ -158,8 +158,8 @@ def test_a_program_and_its_language_host_do_not_outlive_an_engine_that_is_killed
     with project.start("up", "--yes", "--skip-preview") as process:
         until(lambda: project.kube.find(f"{project.things}/endless"), "the object is created")
         family = psutil.Process(process.pid).children(recursive=True)
+        providers = [one for one in family if one.name() == KUBERNETES_PROVIDER]
         process.kill()
-        providers = [one for one in family if one.name() == KUBERNETES_PROVIDER[:15]]
         _, alive = psutil.wait_procs([one for one in family if one not in providers], timeout=20)
         for provider in providers:  # how long it stays is its own affair
             provider.kill()
