@@ -33,10 +33,13 @@ class Go:
     """Directory with go.mod and go.sum."""
     commands: Commands
 
-    def build(self, package: str, flags: Sequence[str], output: Path, advance: Callable[[int, int], None]) -> None:
+    def build(
+        self, package: str, flags: Sequence[str], output: Path, scratch: Path, advance: Callable[[int, int], None]
+    ) -> None:
         """Build `package` with the versions that the module pins into the file `output`.
 
-        `advance` gets how many of how many packages are compiled; what Go has in its cache is not counted again.
+        `scratch` is a directory for Go's temporary files, which an ended build leaves there. `advance` gets how many of
+        how many packages are compiled; what Go has in its cache is not counted again.
         """
         listed = self.run(["list", "-deps", *flags, package])
         total = len(listed.splitlines())
@@ -47,7 +50,8 @@ class Go:
             compiled += 1
             advance(compiled, total)
 
-        self.run(["build", "-v", *flags, "-o", str(output), package], {"CGO_ENABLED": "0"}, count)
+        env = {"CGO_ENABLED": "0", "GOTMPDIR": str(scratch)}
+        self.run(["build", "-v", *flags, "-o", str(output), package], env, count)
 
     def source(self, dependency: str) -> Path:
         """Where the source of a dependency is, in the version that the module pins; downloaded if need be."""

@@ -123,12 +123,12 @@ def _go(module: str, commands: Commands) -> golang.Go:
 
 def _build(go: golang.Go, program: Program, target: Path, advance: Callable[[int, int], None]) -> None:
     flags = BUILD_FLAGS[program.module]
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         if program.overlay:
-            overlay = Path(directory, "overlay.json")
+            overlay = Path(scratch, "overlay.json")
             overlay.write_text(json.dumps(_overlay(go, program.overlay)))
             flags += (f"-overlay={overlay}",)
-        go.build(program.package, flags, target, advance)
+        go.build(program.package, flags, target, Path(scratch), advance)
 
 
 def _overlay(go: golang.Go, files: Files) -> Mapping[str, Mapping[str, str]]:

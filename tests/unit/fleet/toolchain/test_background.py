@@ -34,7 +34,10 @@ def test_a_build_that_fails_meanwhile_fails_where_it_is_waited_for(machine: Mach
 
 def test_a_build_ends_with_the_work_that_it_was_made_for(machine: Machine, progress: Recorder, tmp_path: Path) -> None:
     compiler = tmp_path / "compiler.pid"
-    machine.install_go(ending=f"sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait")
+    scratch = tmp_path / "scratch"
+    machine.install_go(
+        ending=f"echo $GOTMPDIR > {scratch}; touch $GOTMPDIR/object; sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait"
+    )
 
     def interrupted() -> None:
         with made_in_background(["etcd"], progress):
@@ -46,6 +49,7 @@ def test_a_build_ends_with_the_work_that_it_was_made_for(machine: Machine, progr
     pid = int(compiler.read_text())
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "all has ended")
     assert not (cache_directory("cluster") / "etcd").exists()
+    assert not Path(scratch.read_text().strip()).exists()
 
 
 def test_nothing_is_started_any_more_once_the_work_was_ended(machine: Machine, progress: Recorder) -> None:
