@@ -35,9 +35,9 @@ def test_a_build_that_fails_meanwhile_fails_where_it_is_waited_for(machine: Mach
 def test_a_build_ends_with_the_work_that_it_was_made_for(machine: Machine, progress: Recorder, tmp_path: Path) -> None:
     compiler = tmp_path / "compiler.pid"
     scratch = tmp_path / "scratch"
-    machine.install_go(
-        ending=f"echo $GOTMPDIR > {scratch}; touch $GOTMPDIR/object; sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait"
-    )
+    writes = f"echo $GOTMPDIR > {scratch}; touch $GOTMPDIR/object"
+    compiles = f"sleep 600 & echo $! > {compiler}.new; mv {compiler}.new {compiler}; wait"
+    machine.install_go(ending=f"{writes}; {compiles}")
 
     def interrupted() -> None:
         with made_in_background(["etcd"], progress):
