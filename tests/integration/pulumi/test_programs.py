@@ -104,6 +104,24 @@ def test_a_wait_honours_the_observed_generation_and_times_out(project: Project) 
     project.succeed("up", "--yes", "--skip-preview")
 
 
+def test_a_deployment_is_awaited_until_its_pods_are_available_unless_it_skips_that(project: Project) -> None:
+    project.program("""
+        metadata = {"name": "app", "namespace": namespace, "annotations": given["annotations"]}
+        containers = [{"name": "main", "image": "example"}]
+        k8s.apps.v1.Deployment("app", metadata=metadata, opts=pulumi.ResourceOptions(provider=provider), spec={
+            "replicas": 1, "selector": {"matchLabels": {"app": "app"}}, "template": {
+                "metadata": {"labels": {"app": "app"}}, "spec": {"containers": containers}}})
+    """)
+    annotations = {"pulumi.com/timeoutSeconds": "2"}
+    project.variables["GIVEN"] = json.dumps({"annotations": annotations})
+    refused = project.up()
+    assert refused.code != 0
+    assert "MinimumReplicasUnavailable" in refused.output
+
+    project.variables["GIVEN"] = json.dumps({"annotations": annotations | {"pulumi.com/skipAwait": "true"}})
+    project.succeed("up", "--yes", "--skip-preview")
+
+
 def test_a_mandatory_policy_stops_the_preview(project: Project) -> None:
     project.program(DECLARED)
     pack = project.directory / "pack"
