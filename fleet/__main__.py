@@ -20,9 +20,12 @@ from fleet.layout import REPOSITORY, Layout
 from fleet.processes.records import read_records
 from fleet.processes.supervisor import ProcessError
 from fleet.progress import shown_progress
+from fleet.provisioning.plugins import needed_tools
 from fleet.provisioning.provision import NotApplied, provision
 from fleet.provisioning.pulumi import PulumiError
 from fleet.state import CONTROL_PLANE, read_state
+from fleet.toolchain.background import made_in_background
+from fleet.toolchain.catalogue import CLUSTER_TOOLS
 from fleet.toolchain.golang import GoError
 from fleet.toolchain.tools import ToolError, ensure_tools
 from kube.errors import ApiError, Unreachable
@@ -45,10 +48,11 @@ def up(members: MembersOption = None, bare: BareOption = False) -> None:
     """Start whatever is not running, roll the reference stack out, and wait until everything is ready."""
     layout = Layout.from_environment()
     with _explained("What was started stays: `up` goes on, `down` ends it."), shown_progress() as progress:
-        tools = ensure_tools(progress=progress)
-        local.up(layout, tools, members, progress)
-        if not bare:
-            asyncio.run(provision(layout, tools, progress))
+        tools = ensure_tools(CLUSTER_TOOLS, progress)
+        with made_in_background(() if bare else needed_tools(), progress) as provisioning_tools:
+            local.up(layout, tools, members, progress)
+            if not bare:
+                asyncio.run(provision(layout, provisioning_tools(), progress))
     status() if bare else summary(layout)
 
 

@@ -3,20 +3,21 @@
 import asyncio
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.clusters import programs
-from fleet.clusters.declaration import Fleet, declare, member_count
+from fleet.clusters import command_lines
+from fleet.clusters.declaration import DeclaredFleet, declare, member_count
 from fleet.clusters.karmada_objects import karmada_objects
 from fleet.clusters.karmada_startup import start_karmada
-from fleet.clusters.kubernetes import Cluster
+from fleet.clusters.kubernetes import DeclaredCluster
 from fleet.layout import Layout
 from fleet.lock import locked
 from fleet.processes.limits import inotify_shortage
 from fleet.processes.supervisor import Process, Supervisor
 from fleet.progress import Progress
 from fleet.state import CONTROL_PLANE, ClusterEntry, FleetState, read_state, update_state
-from fleet.toolchain.tools import MANIFESTS
+from fleet.toolchain.catalogue import MANIFESTS
 
 DEFAULT_MEMBERS = 2
 _LOCK_SECONDS = 300.0
@@ -25,7 +26,7 @@ _LOCK_SECONDS = 300.0
 def up(layout: Layout, tools: Mapping[str, Path], members: int | None, progress: Progress) -> FleetState:
     """Bring the fleet to readiness and return what runs.
 
-    `tools` are those of `ensure_tools`. `members` None means as many as there are, or `DEFAULT_MEMBERS`; a fleet only
+    `tools` are `CLUSTER_TOOLS`, made. `members` None means as many as there are, or `DEFAULT_MEMBERS`; a fleet only
     grows, so fewer than there are changes nothing.
 
     Raises:
@@ -55,19 +56,19 @@ def clean(layout: Layout, progress: Progress) -> None:
     if not layout.addresses_file.exists():
         return
     down(layout, progress)
-    # What tells that this is a fleet's directory goes last, so that an interrupted removal can be run again.
+    # The file that marks a fleet's directory goes last, so that an interrupted removal can be run again.
     for path in sorted(layout.root.iterdir(), key=lambda path: path == layout.addresses_file):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     layout.root.rmdir()
 
 
-def _warn(fleet: Fleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress) -> None:
-    servers = [programs.api_server(tools, cluster) for cluster in fleet.clusters]
+def _warn(fleet: DeclaredFleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress) -> None:
+    servers = [command_lines.api_server(tools, cluster) for cluster in fleet.clusters]
     if warning := inotify_shortage(sum(not supervisor.runs(server) for server in servers)):
         progress.say(warning)
 
 
-def _write_clusters(layout: Layout, fleet: Fleet) -> None:
+def _write_clusters(layout: Layout, fleet: DeclaredFleet) -> None:
     entries = {
         cluster.name: ClusterEntry(
             role=cluster.role, kubeconfig=layout.relative(cluster.kubeconfig), server=cluster.server
@@ -77,17 +78,15 @@ def _write_clusters(layout: Layout, fleet: Fleet) -> None:
     update_state(layout, {"clusters": entries})
 
 
+@dataclass(frozen=True)
 class _Starting:
     """One run of `up`: who starts what, with what."""
 
-    def __init__(
-        self, layout: Layout, fleet: Fleet, tools: Mapping[str, Path], supervisor: Supervisor, progress: Progress
-    ) -> None:
-        self.layout = layout
-        self.fleet = fleet
-        self.tools = tools
-        self.supervisor = supervisor
-        self.progress = progress
+    layout: Layout
+    fleet: DeclaredFleet
+    tools: Mapping[str, Path]
+    supervisor: Supervisor
+    progress: Progress
 
     async def start(self, process: Process) -> None:
         if self.supervisor.runs(process):  # nobody needs to read about each of those
@@ -100,19 +99,19 @@ class _Starting:
 
 async def _start(starting: _Starting) -> None:
     fleet, tools = starting.fleet, starting.tools
-    await asyncio.gather(*(starting.start(programs.etcd_process(tools, etcd)) for etcd in fleet.etcds))
+    await asyncio.gather(*(starting.start(command_lines.etcd_process(tools, etcd)) for etcd in fleet.etcds))
     await asyncio.gather(*(_start_cluster(starting, cluster) for cluster in fleet.clusters))
-    await starting.start(programs.publisher(starting.layout, fleet))
-    await starting.start(programs.keeper(starting.layout))
+    await starting.start(command_lines.publisher(starting.layout, fleet))
+    await starting.start(command_lines.keeper(starting.layout))
 
 
-async def _start_cluster(starting: _Starting, cluster: Cluster) -> None:
-    await starting.start(programs.api_server(starting.tools, cluster))
-    await starting.start(programs.controller_manager(starting.tools, cluster))
+async def _start_cluster(starting: _Starting, cluster: DeclaredCluster) -> None:
+    await starting.start(command_lines.api_server(starting.tools, cluster))
+    await starting.start(command_lines.controller_manager(starting.tools, cluster))
     if cluster.role == CONTROL_PLANE:
         await _start_karmada(starting)
     else:
-        await starting.start(programs.node(cluster, starting.layout.node(cluster.name)))
+        await starting.start(command_lines.node(cluster, starting.layout.node(cluster.name)))
 
 
 async def _start_karmada(starting: _Starting) -> None:
@@ -123,7 +122,7 @@ async def _start_karmada(starting: _Starting) -> None:
     await start_karmada(
         shared.kubeconfig,
         objects,
-        programs.karmada_servers(tools, fleet),
-        programs.karmada_controllers(tools, fleet),
+        command_lines.karmada_servers(tools, fleet),
+        command_lines.karmada_controllers(tools, fleet),
         starting.start,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 def locked(path: Path, announce: Callable[[str], None], deadline_seconds: float) -> Generator[None]:
     """Hold the lock file at `path`; a dead holder's lock is free.
 
-    `announce` is told once whom it waits for. Raises TimeoutError after `deadline_seconds`.
+    `announce` gets, once, the holder that it waits for. Raises TimeoutError after `deadline_seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:

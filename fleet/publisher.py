@@ -58,7 +58,7 @@ def _name(pod: Object) -> str:
 
 
 async def publish(layout: Layout, members: Iterable[str], stop: asyncio.Event) -> None:
-    """Follows the pods of MCP servers in all members until told to stop."""
+    """Follows the pods of MCP servers in all members until `stop` is set."""
     clusters, changed = read_state(layout).clusters, asyncio.Event()
     apis = {name: await Api.from_kubeconfig(layout.absolute(clusters[name].kubeconfig)) for name in members}
     pods = {name: Reflector(api, POD, label_selector=SERVER_LABEL) for name, api in apis.items()}

@@ -9,7 +9,7 @@ from fleet.clusters.addresses import Addresses
 from fleet.clusters.karmada import Karmada
 from fleet.clusters.karmada_objects import AGGREGATED_SERVICE, NAMESPACE
 from fleet.clusters.kubeconfig import write_kubeconfig
-from fleet.clusters.kubernetes import SERVICE_ADDRESS, Cluster, ClusterKeys, Etcd, EtcdAccess
+from fleet.clusters.kubernetes import SERVICE_ADDRESS, ClusterKeys, DeclaredCluster, Etcd, EtcdAccess
 from fleet.clusters.pki import Identity, ensure_authority, ensure_certificate, ensure_signing_key
 from fleet.layout import Layout
 from fleet.state import CONTROL_PLANE, HOST, Role
@@ -25,17 +25,17 @@ class OlderFleet(Exception):
 
 
 @dataclass(frozen=True)
-class Fleet:
+class DeclaredFleet:
     """Everything that is to run, with its files written."""
 
     etcds: Sequence[Etcd]
     """One for the host and the members, and the control plane's own: it can be lost, filled and restored alone."""
-    clusters: Sequence[Cluster]
+    clusters: Sequence[DeclaredCluster]
     """Host, control plane, then the members."""
     karmada: Karmada
 
     @property
-    def control_plane(self) -> Cluster:
+    def control_plane(self) -> DeclaredCluster:
         """The Karmada API."""
         return next(cluster for cluster in self.clusters if cluster.role == CONTROL_PLANE)
 
@@ -50,7 +50,7 @@ def member_count(names: Sequence[str]) -> int:
     return max((int(name[6:]) for name in names if re.fullmatch(r"member\d+", name)), default=0)
 
 
-def declare(layout: Layout, members: int) -> Fleet:
+def declare(layout: Layout, members: int) -> DeclaredFleet:
     """Choose addresses and write keys, certificates and kubeconfigs, where they are not there yet.
 
     Raises OlderFleet for a directory of a fleet whose control plane has its objects in the etcd of all others.
@@ -66,7 +66,7 @@ def declare(layout: Layout, members: int) -> Fleet:
         _cluster(layout, addresses, name, role, own if role == CONTROL_PLANE else shared)
         for name, role in roles.items()
     ]
-    return Fleet((own, shared), clusters, _karmada(layout, addresses, clusters[1]))
+    return DeclaredFleet((own, shared), clusters, _karmada(layout, addresses, clusters[1]))
 
 
 def _etcd(layout: Layout, addresses: Addresses, name: str) -> Etcd:
@@ -84,9 +84,9 @@ def _etcd(layout: Layout, addresses: Addresses, name: str) -> Etcd:
     )
 
 
-def _cluster(layout: Layout, addresses: Addresses, name: str, role: Role, etcd: Etcd) -> Cluster:
+def _cluster(layout: Layout, addresses: Addresses, name: str, role: Role, etcd: Etcd) -> DeclaredCluster:
     keys = _cluster_keys(layout.pki(name), name)
-    cluster = Cluster(
+    cluster = DeclaredCluster(
         name=name,
         role=role,
         port=addresses.port(f"{name}-apiserver"),
@@ -120,7 +120,7 @@ def _cluster_keys(directory: Path, name: str) -> ClusterKeys:
     )
 
 
-def _karmada(layout: Layout, addresses: Addresses, cluster: Cluster) -> Karmada:
+def _karmada(layout: Layout, addresses: Addresses, cluster: DeclaredCluster) -> Karmada:
     directory = layout.pki(cluster.name)
     authority = cluster.keys.authority
     kubeconfig = layout.component_kubeconfig(cluster.name, "karmada")
@@ -140,7 +140,7 @@ def _karmada(layout: Layout, addresses: Addresses, cluster: Cluster) -> Karmada:
     )
 
 
-def _write_client(layout: Layout, cluster: Cluster, path: Path, identity: Identity) -> None:
+def _write_client(layout: Layout, cluster: DeclaredCluster, path: Path, identity: Identity) -> None:
     """A kubeconfig for `identity`; its certificate lies in the cluster's PKI under the user's name."""
     authority = cluster.keys.authority
     name = identity.common_name.removeprefix("system:")

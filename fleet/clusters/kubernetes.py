@@ -95,7 +95,7 @@ class ClusterKeys:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class DeclaredCluster:
     """One API server with its controller manager, as declared."""
 
     name: str
@@ -145,7 +145,7 @@ def etcd_argv(binary: Path, etcd: Etcd) -> tuple[str, ...]:
     )
 
 
-def api_server_argv(binary: Path, cluster: Cluster) -> tuple[str, ...]:
+def api_server_argv(binary: Path, cluster: DeclaredCluster) -> tuple[str, ...]:
     """An API server with RBAC and default admission; the control plane leaves out what assumes that pods run there."""
     keys = cluster.keys
     return (
@@ -187,7 +187,7 @@ def _role_flags(role: Role) -> tuple[str, ...]:
     )
 
 
-def controller_manager_argv(binary: Path, cluster: Cluster) -> tuple[str, ...]:
+def controller_manager_argv(binary: Path, cluster: DeclaredCluster) -> tuple[str, ...]:
     """The Kubernetes controllers that a cluster of this role needs, each with a ServiceAccount of its own."""
     controllers = CONTROL_PLANE_CONTROLLERS if cluster.role == "control-plane" else WORKLOAD_CONTROLLERS
     keys, kubeconfig = cluster.keys, cluster.controller_manager_kubeconfig

@@ -33,7 +33,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a certificate speaks for."""
+    """Whom a certificate names."""
 
     common_name: str
     organizations: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ class Binder:
     """Binds pods, each in a task of its own."""
 
     def __init__(self, host: Host, labels: dict[str, str], pods: Reflector, free: Callable[[], int]) -> None:
-        """`labels` are the Node object's; `free` tells how many more pods the node can run."""
+        """`labels` are the Node object's; `free` returns how many more pods the node can run."""
         self._host = host
         self._labels = labels
         self._pods = pods

@@ -25,7 +25,7 @@ async def follow_health(
         probes: which there are.
         process: the container's process.
         http: session for HTTP probes.
-        report: told whether the container is (started, ready), whenever that may have changed.
+        report: called with whether the container is (started, ready), whenever that may have changed.
         fail: ends the process; gets the name of the probe that demands it.
     """
     report(False, False)

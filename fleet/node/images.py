@@ -25,6 +25,7 @@ Catalog = dict[str, Image]
 """Repository name's last part → image."""
 
 _APPLICATION = "/app"
+_PACKAGES = ("api", "core", "kube", "files", "controllers")
 _VIRTUAL_ENVIRONMENT = "/opt/venv"
 _NON_ROOT = 65532
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -41,7 +42,7 @@ def local_catalog(repository: Path) -> Catalog:
     Args:
         repository: root of the checkout, which holds the packages.
     """
-    packages = tuple((repository / name, f"{_APPLICATION}/{name}") for name in ("api", "core", "controllers"))
+    packages = tuple((repository / name, f"{_APPLICATION}/{name}") for name in _PACKAGES)
     image = Image(
         directories=(*python_directories(), *packages),
         environment={

@@ -21,7 +21,7 @@ from kube.kinds import POD, Object, ObjectKey
 _log = structlog.get_logger(__name__)
 
 SHUTDOWN_GRACE_SECONDS = 15.0
-"""What containers get at most when the node itself is told to end; within the time that its own process has then."""
+"""What containers get at most when the node itself ends; within the time that its own process has then."""
 _MIN_GRACE_SECONDS = 2.0
 """What a sidecar gets after main containers that have used up the pod's grace period."""
 _RETRY_SECONDS = 2.0

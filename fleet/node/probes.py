@@ -94,7 +94,7 @@ def parse_probe(container: Object, kind: ProbeKind, address: str) -> Probe | Non
 
 
 def parse_pre_stop(container: Object, address: str) -> Action | Sleep | None:
-    """What the container wants done before it is told to end, None if nothing.
+    """What the container wants done before SIGTERM, None if nothing.
 
     Raises:
         UnsupportedError: an action or port that is not offered here.

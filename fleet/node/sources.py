@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps as the API server's watches tell them, and who is to be told when one changes."""
+"""Secrets and ConfigMaps as the API server's watches report them, and who is notified when one changes."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,7 +19,7 @@ class Sources:
         """Kind's name → its cache; whoever owns this object runs them."""
         self._listeners: set[Callable[[Reference], None]] = set()
         for name, reflector in self.reflectors.items():
-            reflector.subscribe(self._teller(name))
+            reflector.subscribe(self._notifier(name))
 
     async def snapshot(self, references: Iterable[Reference]) -> Snapshot:
         """Those of the named objects that exist.
@@ -41,9 +41,9 @@ class Sources:
         cached = self.reflectors[reference.kind].cache.get(ObjectKey(reference.namespace, reference.name))
         return cached or await self._api.get(_KINDS[reference.kind], reference.namespace, reference.name)
 
-    def _teller(self, kind: str) -> Callable[[ObjectKey, Object | None, Object | None], None]:
-        def tell(key: ObjectKey, _old: Object | None, _new: Object | None) -> None:
+    def _notifier(self, kind: str) -> Callable[[ObjectKey, Object | None, Object | None], None]:
+        def notify(key: ObjectKey, _old: Object | None, _new: Object | None) -> None:
             for listener in tuple(self._listeners):
                 listener(Reference(kind, key.namespace, key.name))
 
-        return tell
+        return notify

@@ -17,7 +17,7 @@ _LIMIT_FILE = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 def inotify_shortage(new_clusters: int) -> str | None:
-    """What to tell people before so many clusters are started; None if there are instances enough."""
+    """A warning for people before so many clusters are started; None if there are instances enough."""
     if new_clusters == 0:
         return None
     return shortage(int(_LIMIT_FILE.read_text()), _instances_in_use(), new_clusters)

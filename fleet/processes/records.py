@@ -92,7 +92,7 @@ def write_records(layout: Layout, records: Mapping[str, ProcessRecord]) -> None:
 
 
 def identity_of(pid: int) -> str | None:
-    """What tells a running process from all others that ever had its id: boot and start; None for one that ended."""
+    """Boot and start, which distinguish a running process from all that ever had its id; None for one that ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

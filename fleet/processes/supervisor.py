@@ -49,7 +49,7 @@ class Supervisor:
     """Starts and ends the processes of one fleet. Whoever uses it holds the fleet's lock."""
 
     def __init__(self, layout: Layout, report: Callable[[str], None]) -> None:
-        """Read the records; `report` tells people what happened."""
+        """Read the records; `report` gets messages for people."""
         self._layout = layout
         self._report = report
         self.records = read_records(layout)

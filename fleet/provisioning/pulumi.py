@@ -15,9 +15,8 @@ import yaml
 
 from files import durable
 from fleet.layout import REPOSITORY, Layout
-from fleet.pulumi_plugins import plugin_path
+from fleet.provisioning.plugins import downloaded, install_plugins
 from fleet.state import CONTROL_PLANE, HOST, FleetState
-from fleet.toolchain.tools import PULUMI_LANGUAGE_EXECUTOR
 
 STACK = "local"
 PROJECT = "mcp-federation"
@@ -36,7 +35,7 @@ class Pulumi:
 
     binary: Path
     programs: tuple[Path, ...]
-    """Directories of plugins and programs, for PATH."""
+    """Directories of programs, for PATH."""
     environment: Mapping[str, str]
     config_file: Path
     log: Path
@@ -105,11 +104,11 @@ class Pulumi:
 
 
 def prepare(layout: Layout, tools: Mapping[str, Path]) -> Pulumi:
-    """Writes plugins, configuration and environment for the fleet that runs."""
+    """Puts the plugins in place and makes the environment; `tools` are those of `plugins.needed_tools`."""
     root = layout.root / "pulumi"
     (root / "state").mkdir(parents=True, exist_ok=True)
-    plugins = plugin_path(root / "plugins", Path(sys.executable), tools[PULUMI_LANGUAGE_EXECUTOR])
-    programs = (plugins, tools["pulumi"].parent, Path(sys.executable).parent)
+    install_plugins(root / "home", tools)
+    programs = (tools["pulumi"].parent, Path(sys.executable).parent)
     return Pulumi(
         binary=tools["pulumi"],
         programs=programs,
@@ -171,7 +170,7 @@ def _environment(root: Path, programs: tuple[Path, ...]) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": _passphrase(root / "passphrase"),
         "PULUMI_CREDENTIAL_STORE": "plaintext",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": str(not downloaded()).lower(),
         "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
     }
 

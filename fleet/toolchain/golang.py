@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from fleet.toolchain.commands import Commands
 
 BUILD_SECONDS = 3600.0
 """The longest that one Go command may take: a first build downloads several hundred megabytes."""
@@ -20,6 +22,64 @@ _TAIL_LINES = 25
 
 class GoError(Exception):
     """There is no usable Go, or a Go command failed."""
+
+
+@dataclass(frozen=True)
+class Go:
+    """A Go for one module."""
+
+    binary: Path
+    module: Path
+    """Directory with go.mod and go.sum."""
+    commands: Commands
+
+    def build(
+        self, package: str, flags: Sequence[str], output: Path, scratch: Path, advance: Callable[[int, int], None]
+    ) -> None:
+        """Build `package` with the versions that the module pins into the file `output`.
+
+        `scratch` is a directory for Go's temporary files, which an ended build leaves there. `advance` gets how many of
+        how many packages are compiled; what Go has in its cache is not counted again.
+        """
+        listed = self.run(["list", "-deps", *flags, package])
+        total = len(listed.splitlines())
+        compiled = 0
+
+        def count(_: str) -> None:
+            nonlocal compiled
+            compiled += 1
+            advance(compiled, total)
+
+        env = {"CGO_ENABLED": "0", "GOTMPDIR": str(scratch)}
+        self.run(["build", "-v", *flags, "-o", str(output), package], env, count)
+
+    def source(self, dependency: str) -> Path:
+        """Where the source of a dependency is, in the version that the module pins; downloaded if need be."""
+        answer = json.loads(self.run(["mod", "download", "-json", dependency]))
+        return Path(answer["Dir"])
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        on_error_line: Callable[[str], None] = lambda _: None,
+    ) -> str:
+        """Run Go in the module's directory; its standard output. Raises GoError with the command and its last words."""
+        command = [str(self.binary), *arguments]
+        last_words: deque[str] = deque(maxlen=_TAIL_LINES)
+        with self.commands.running(command, self.module, _environment(env or {}), BUILD_SECONDS) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            output: list[str] = []
+            reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
+            reader.start()
+            for line in process.stderr:
+                last_words.append(line.rstrip())
+                on_error_line(line)
+            reader.join()
+            if process.wait() != 0:
+                raise GoError(_failure(command, self.module, last_words))
+            return "".join(output)
 
 
 def find_go(module: Path) -> Path:
@@ -35,79 +95,13 @@ def find_go(module: Path) -> Path:
     raise GoError(msg)
 
 
-def build(
-    go: Path, module: Path, package: str, flags: Sequence[str], output: Path, advance: Callable[[int, int], None]
-) -> None:
-    """Build `package` with the versions that `module` pins into the file `output`.
-
-    `advance` is told how many of how many packages are compiled; what Go has in its cache is not counted again.
-    """
-    listed = run(go, module, ["list", "-deps", *flags, package])
-    total = len(listed.splitlines())
-    compiled = 0
-
-    def count(_: str) -> None:
-        nonlocal compiled
-        compiled += 1
-        advance(compiled, total)
-
-    run(go, module, ["build", "-v", *flags, "-o", str(output), package], {"CGO_ENABLED": "0"}, count)
-
-
-def module_directory(go: Path, module: Path, dependency: str) -> Path:
-    """Where the source of a dependency of `module` is, in the version that it pins; downloaded if need be."""
-    answer = json.loads(run(go, module, ["mod", "download", "-json", dependency]))
-    return Path(answer["Dir"])
-
-
-def run(
-    go: Path,
-    module: Path,
-    arguments: Sequence[str],
-    env: Mapping[str, str] | None = None,
-    on_error_line: Callable[[str], None] = lambda _: None,
-) -> str:
-    """Run Go in the directory `module`; its standard output. Raises GoError with the command and its last words."""
-    command = [str(go), *arguments]
-    last_words: deque[str] = deque(maxlen=_TAIL_LINES)
-    with _running(command, module, _environment(env or {})) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        output: list[str] = []
-        reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
-        reader.start()
-        for line in process.stderr:
-            last_words.append(line.rstrip())
-            on_error_line(line)
-        reader.join()
-        if process.wait() != 0:
-            tail = "\n".join(f"    {line}" for line in last_words)
-            msg = (
-                f"`{' '.join(command)}` failed in {module}:\n{tail}\n"
-                "Run the same again: it goes on where it stopped. If it fails again, see that the Go module proxy that "
-                "`go env GOPROXY` names can be reached and that the disk has 6 GB left."
-            )
-            raise GoError(msg)
-        return "".join(output)
-
-
-@contextmanager
-def _running(command: Sequence[str], directory: Path, env: Mapping[str, str]) -> Generator["subprocess.Popen[str]"]:
-    """The process of `command`, killed when the block is left by an exception, or after the deadline."""
-    process = subprocess.Popen(
-        command, cwd=directory, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+def _failure(command: Sequence[str], module: Path, last_words: Iterable[str]) -> str:
+    tail = "\n".join(f"    {line}" for line in last_words)
+    return (
+        f"`{' '.join(command)}` failed in {module}:\n{tail}\n"
+        "Run the same again: it goes on where it stopped. If it fails again, see that the Go module proxy that "
+        "`go env GOPROXY` names can be reached and that the disk has 6 GB left."
     )
-    deadline = threading.Timer(BUILD_SECONDS, process.kill)
-    deadline.start()
-    try:
-        with process:
-            try:
-                yield process
-            except BaseException:
-                process.kill()
-                raise
-    finally:
-        deadline.cancel()
 
 
 def _candidates() -> Iterator[Path]:

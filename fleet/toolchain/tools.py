@@ -1,18 +1,21 @@
 """The programs that a fleet is made of: taken from PATH where usable, else built from pinned modules and cached."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fleet.lock import locked
 from fleet.progress import Lines, Progress
 from fleet.toolchain import golang
+from fleet.toolchain.catalogue import BUILD_FLAGS, CLUSTER_TOOLS, FILES, PROGRAMS, PROVISIONING_TOOLS, Files, Program
+from fleet.toolchain.commands import Commands
 
 MODULES = Path(__file__).resolve().parent
 """One directory per Go module with the pins: go.mod and go.sum."""
@@ -20,34 +23,6 @@ MODULES = Path(__file__).resolve().parent
 TOOLS_VARIABLE = "MCPFED_TOOLS"
 """Environment variable: a directory whose programs are used as they are, instead of those on PATH or in the cache."""
 
-MANIFESTS = "karmada-manifests"
-"""Name of the directory with Karmada's own manifests among the tools."""
-
-PULUMI_LANGUAGE_EXECUTOR = "pulumi-language-python-exec"
-"""Name of the program that runs a Pulumi program in Python, among the tools."""
-
-_KUBERNETES = "1.35.3"
-_KARMADA = "1.18.2"
-_PULUMI = "3.259.0"
-
-_BUILD_FLAGS: Mapping[str, tuple[str, ...]] = {
-    "cluster": (
-        "-trimpath",
-        "-tags=kubernetes_protomessage_one_more_release",
-        (
-            "-ldflags=-s -w"
-            f" -X k8s.io/component-base/version.gitVersion=v{_KUBERNETES}"
-            " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35"
-            f" -X github.com/karmada-io/karmada/pkg/version.gitVersion=v{_KARMADA}"
-        ),
-    ),
-    "pulumi": (
-        "-trimpath",
-        "-tags=osusergo,grpcnotrace",
-        f"-ldflags=-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_PULUMI}",
-    ),
-    "store": ("-trimpath", "-ldflags=-s -w"),
-}
 _LOCK_SECONDS = 2 * golang.BUILD_SECONDS
 
 
@@ -55,104 +30,45 @@ class ToolError(Exception):
     """A tool is not where it should be."""
 
 
-@dataclass(frozen=True)
-class Program:
-    """A program to find or build."""
-
-    module: str
-    """Directory of its pins in `MODULES`."""
-    package: str
-    version_arguments: tuple[str, ...]
-    usable: str
-    """Regular expression that is found in its answer to `version_arguments` in every version that will do."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Files to copy out of a module's source."""
-
-    module: str
-    dependency: str
-    sources: tuple[tuple[str, str], ...]
-    """Pairs of a path in the dependency (file or directory) and a path in the copy; "." is the copy itself."""
-
-
-_KUBERNETES_VERSION = (("--version",), r"Kubernetes v1\.35\.")
-_KARMADA_VERSION = (("version",), r'GitVersion:"v1\.18\.')
-_KARMADA_COMMANDS = "github.com/karmada-io/karmada/cmd"
-
-PROGRAMS: Mapping[str, Program] = {
-    "etcd": Program("cluster", "go.etcd.io/etcd/server/v3", ("--version",), r"etcd Version: 3\."),
-    "kube-apiserver": Program("cluster", "k8s.io/kubernetes/cmd/kube-apiserver", *_KUBERNETES_VERSION),
-    "kube-controller-manager": Program(
-        "cluster", "k8s.io/kubernetes/cmd/kube-controller-manager", *_KUBERNETES_VERSION
-    ),
-    "karmada-webhook": Program("cluster", f"{_KARMADA_COMMANDS}/webhook", *_KARMADA_VERSION),
-    "karmada-aggregated-apiserver": Program("cluster", f"{_KARMADA_COMMANDS}/aggregated-apiserver", *_KARMADA_VERSION),
-    "karmada-controller-manager": Program("cluster", f"{_KARMADA_COMMANDS}/controller-manager", *_KARMADA_VERSION),
-    "karmada-scheduler": Program("cluster", f"{_KARMADA_COMMANDS}/scheduler", *_KARMADA_VERSION),
-    "pulumi": Program("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), r"^v3\.2\d\d\."),
-    "etcdctl": Program("store", "go.etcd.io/etcd/etcdctl/v3", ("version",), r"etcdctl version: 3\.6\."),
-    "etcdutl": Program("store", "go.etcd.io/etcd/etcdutl/v3", ("version",), r"etcdutl version: 3\.6\."),
-}
-
-STORE_TOOLS = ("etcdctl", "etcdutl")
-"""With which an operator backs an etcd up, restores and mends it. No fleet needs them: made when asked for by name."""
-
-FILES: Mapping[str, Files] = {
-    MANIFESTS: Files(
-        "cluster",
-        "github.com/karmada-io/karmada",
-        (
-            ("charts/karmada/_crds", "crds"),
-            ("artifacts/deploy/namespace.yaml", "namespace.yaml"),
-            ("artifacts/deploy/webhook-configuration.yaml", "webhook-configuration.yaml"),
-        ),
-    ),
-    PULUMI_LANGUAGE_EXECUTOR: Files(
-        "pulumi",
-        "github.com/pulumi/pulumi/sdk/v3",
-        (("python/cmd/pulumi-language-python-exec", "."),),
-    ),
-}
-
-
-def ensure_tools(names: Iterable[str] | None = None, progress: Progress | None = None) -> Mapping[str, Path]:
+def ensure_tools(
+    names: Iterable[str] = CLUSTER_TOOLS + PROVISIONING_TOOLS,
+    progress: Progress | None = None,
+    commands: Commands | None = None,
+) -> Mapping[str, Path]:
     """Absolute paths of the named tools, built where need be.
 
-    `names` are keys of `PROGRAMS` and `FILES`; by default all that a fleet is made of.
+    `names` are keys of `PROGRAMS` and `FILES`; `commands` can end the builds from another thread.
 
     Raises:
         GoError: a build failed; the same call resumes it.
+        CommandsEnded: `commands` were ended.
         ToolError: `MCPFED_TOOLS` names a directory that lacks a program.
         TimeoutError: another build held the lock for too long.
     """
-    progress = progress or Lines()
-    wanted = tuple(names) if names is not None else tuple(n for n in (*PROGRAMS, *FILES) if n not in STORE_TOOLS)
-    return {name: _ensure(name, progress) for name in wanted}
+    progress, commands = progress or Lines(), commands or Commands()
+    return {name: _ensure(name, progress, commands) for name in names}
 
 
 def cache_directory(module: str) -> Path:
-    """Where the tools of a module are cached: another pin or build flag means another directory."""
+    """Where the tools of a module are cached: another pin, source or build flag means another directory."""
     digest = hashlib.sha256()
-    for part in ("go.mod", "go.sum"):
-        digest.update((MODULES / module / part).read_bytes())
-    digest.update("\0".join(_BUILD_FLAGS[module]).encode())
+    for path in sorted(path for path in (MODULES / module).iterdir() if path.suffix in {".mod", ".sum", ".go"}):
+        digest.update(path.read_bytes())
+    digest.update("\0".join(BUILD_FLAGS[module]).encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache.absolute() / "mcp-federation" / "tools" / digest.hexdigest()[:32]
 
 
-def _ensure(name: str, progress: Progress) -> Path:
-    tool: Program | Files = PROGRAMS[name] if name in PROGRAMS else FILES[name]
-    found = _given(name) or (_on_path(name, tool) if isinstance(tool, Program) else None)
+def _ensure(name: str, progress: Progress, commands: Commands) -> Path:
+    found = _given(name) or _on_path(name)
     if found:
         return found
-    directory = cache_directory(tool.module)
+    directory = cache_directory((PROGRAMS.get(name) or FILES[name]).module)
     target = directory / name
     if not target.exists():
         with locked(directory / ".lock", progress.say, _LOCK_SECONDS):
             if not target.exists():  # nobody made it while we waited
-                _make(name, tool, target, progress)
+                _make(name, target, progress, commands)
     return target
 
 
@@ -170,9 +86,9 @@ def _given(name: str) -> Path | None:
     return None
 
 
-def _on_path(name: str, program: Program) -> Path | None:
-    found = shutil.which(name)
-    if not found:
+def _on_path(name: str) -> Path | None:
+    program, found = PROGRAMS.get(name), shutil.which(name)
+    if not (found and program and program.version_arguments):
         return None
     try:
         answer = subprocess.run(
@@ -184,23 +100,41 @@ def _on_path(name: str, program: Program) -> Path | None:
     return Path(found).absolute() if usable else None
 
 
-def _make(name: str, tool: Program | Files, target: Path, progress: Progress) -> None:
+def _make(name: str, target: Path, progress: Progress, commands: Commands) -> None:
     """Make a tool beside its place and move it there when it is whole."""
     # We hold the lock: whatever half-made things are here were left by somebody who is gone.
     for remnant in target.parent.glob("*.partial"):
         _remove(remnant)
     unfinished = target.with_name(f"{name}.{os.getpid()}.partial")
     progress.begin(name)
-    module = MODULES / tool.module
-    go = golang.find_go(module)
-    if isinstance(tool, Program):
-        advance = partial(progress.advance, name)
-        golang.build(go, module, tool.package, _BUILD_FLAGS[tool.module], unfinished, advance)
+    if program := PROGRAMS.get(name):
+        _build(_go(program.module, commands), program, unfinished, partial(progress.advance, name))
     else:
-        _copy(golang.module_directory(go, module, tool.dependency), tool.sources, unfinished)
+        files = FILES[name]
+        _copy(_go(files.module, commands).source(files.dependency), files.sources, unfinished)
     _sync(unfinished)
     unfinished.replace(target)
-    progress.end(name, "built" if isinstance(tool, Program) else "copied")
+    progress.end(name, "built" if program else "copied")
+
+
+def _go(module: str, commands: Commands) -> golang.Go:
+    return golang.Go(golang.find_go(MODULES / module), MODULES / module, commands)
+
+
+def _build(go: golang.Go, program: Program, target: Path, advance: Callable[[int, int], None]) -> None:
+    flags = BUILD_FLAGS[program.module]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        if program.overlay:
+            overlay = Path(scratch, "overlay.json")
+            overlay.write_text(json.dumps(_overlay(go, program.overlay)))
+            flags += (f"-overlay={overlay}",)
+        go.build(program.package, flags, target, Path(scratch), advance)
+
+
+def _overlay(go: golang.Go, files: Files) -> Mapping[str, Mapping[str, str]]:
+    """What `go build -overlay` reads: files that seem to be in the module's directory, and where they are."""
+    source = go.source(files.dependency)
+    return {"Replace": {str(go.module / place): str(source / origin) for origin, place in files.sources}}
 
 
 def _copy(source: Path, pairs: Sequence[tuple[str, str]], target: Path) -> None:

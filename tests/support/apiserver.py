@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fleet.toolchain.catalogue import CLUSTER_TOOLS
 from fleet.toolchain.tools import ensure_tools
 from tests.support.pki import Authority, private_pem
 
@@ -56,10 +57,10 @@ class ApiServer:
 
 
 def find_tools(*names: str) -> Mapping[str, Path]:
-    """The named programs, or all: in the directory that MCPFED_TOOLS names, else those that the local fleet builds."""
+    """The named programs, or those of clusters: from MCPFED_TOOLS, else those that the local fleet builds."""
     if directory := os.environ.get("MCPFED_TOOLS"):
         return {path.name: path for path in Path(directory).iterdir()}
-    return ensure_tools(names or None)
+    return ensure_tools(names or CLUSTER_TOOLS)
 
 
 @contextmanager

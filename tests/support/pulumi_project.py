@@ -1,4 +1,4 @@
-"""A Pulumi project with the real engine and our plugins, on a real API server with its controllers."""
+"""A Pulumi project with the real engine and provider, on a real API server with its controllers."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ given = json.loads(os.environ.get("GIVEN", "{}"))
 
 
 def thing(name, spec, annotations=None, labels=None, cls=k8s.apiextensions.CustomResource):
+    annotations = {"pulumi.com/patchFieldManager": "mcpfed-iac", **(annotations or {})}
     metadata = {"name": name, "namespace": namespace, "annotations": annotations, "labels": labels}
     metadata = {key: value for key, value in metadata.items() if value}
     return cls(name, api_version="test.example/v1", kind="Thing", metadata=metadata, spec=spec,
-               opts=pulumi.ResourceOptions(provider=provider))
+               opts=pulumi.ResourceOptions(provider=provider, ignore_changes=given.get("ignored")))
 """
 
 DECLARED = """

@@ -11,11 +11,12 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from fleet.clusters import programs
+from fleet.clusters import command_lines
 from fleet.clusters.declaration import declare, member_count
 from fleet.lock import locked
 from fleet.processes.supervisor import Supervisor
-from fleet.toolchain.tools import STORE_TOOLS, ensure_tools
+from fleet.toolchain.catalogue import STORE_TOOLS
+from fleet.toolchain.tools import ensure_tools
 from tests.support.federation import until
 from tests.support.fleet import LocalFleet, Run, execute
 
@@ -44,7 +45,7 @@ class Store:
         self._layout = fleet.layout
         self._tools = ensure_tools(("etcd", *STORE_TOOLS))
         self._etcd = declare(fleet.layout, member_count(tuple(fleet.state.clusters))).control_plane.etcd
-        self._process = programs.etcd_process(self._tools, self._etcd)
+        self._process = command_lines.etcd_process(self._tools, self._etcd)
 
     async def back_up(self, file: Path) -> None:
         """Saves a snapshot."""

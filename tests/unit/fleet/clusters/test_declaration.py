@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.clusters import programs
+from fleet.clusters import command_lines
 from fleet.clusters.declaration import OlderFleet, declare, member_count, member_names
 from fleet.layout import Layout
 from fleet.processes.supervisor import Process
@@ -25,14 +25,18 @@ TOOLS = {
 def all_processes(layout: Layout, members: int) -> dict[str, Process]:
     fleet = declare(layout, members)
     listed = [
-        *(programs.etcd_process(TOOLS, etcd) for etcd in fleet.etcds),
-        *(programs.api_server(TOOLS, cluster) for cluster in fleet.clusters),
-        *(programs.controller_manager(TOOLS, cluster) for cluster in fleet.clusters),
-        *programs.karmada_servers(TOOLS, fleet),
-        *programs.karmada_controllers(TOOLS, fleet),
-        *(programs.node(cluster, layout.node(cluster.name)) for cluster in fleet.clusters if cluster.address_index),
-        programs.publisher(layout, fleet),
-        programs.keeper(layout),
+        *(command_lines.etcd_process(TOOLS, etcd) for etcd in fleet.etcds),
+        *(command_lines.api_server(TOOLS, cluster) for cluster in fleet.clusters),
+        *(command_lines.controller_manager(TOOLS, cluster) for cluster in fleet.clusters),
+        *command_lines.karmada_servers(TOOLS, fleet),
+        *command_lines.karmada_controllers(TOOLS, fleet),
+        *(
+            command_lines.node(cluster, layout.node(cluster.name))
+            for cluster in fleet.clusters
+            if cluster.address_index
+        ),
+        command_lines.publisher(layout, fleet),
+        command_lines.keeper(layout),
     ]
     return {process.name: process for process in listed}
 
@@ -93,10 +97,10 @@ def test_a_directory_of_a_fleet_with_one_etcd_for_all_is_refused_with_advice(lay
         declare(layout, 1)
 
 
-def test_the_process_node_is_told_its_cluster_kubeconfig_addresses_and_directory(layout: Layout) -> None:
+def test_the_process_node_gets_its_cluster_kubeconfig_addresses_and_directory(layout: Layout) -> None:
     member = declare(layout, 1).clusters[2]
 
-    argv = programs.node(member, layout.node("member1")).argv
+    argv = command_lines.node(member, layout.node("member1")).argv
 
     assert argv[1:] == (
         "-m",

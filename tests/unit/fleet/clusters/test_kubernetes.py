@@ -6,7 +6,7 @@ from syrupy.assertion import SnapshotAssertion
 from fleet.clusters import karmada
 from fleet.clusters import kubernetes as clusters
 from fleet.clusters.karmada import Karmada
-from fleet.clusters.kubernetes import Cluster, ClusterKeys, Etcd, EtcdAccess
+from fleet.clusters.kubernetes import ClusterKeys, DeclaredCluster, Etcd, EtcdAccess
 from fleet.clusters.pki import KeyPair
 from fleet.state import Role
 
@@ -32,7 +32,7 @@ KARMADA = Karmada(
 )
 
 
-def cluster(role: Role) -> Cluster:
+def cluster(role: Role) -> DeclaredCluster:
     keys = ClusterKeys(
         authority=pair("ca"),
         front_proxy_authority=pair("front-proxy-ca"),
@@ -41,7 +41,7 @@ def cluster(role: Role) -> Cluster:
         controller_manager=pair("controller-manager"),
         signing=KeyPair(PKI / "sa.pub", PKI / "sa.key"),
     )
-    return Cluster(
+    return DeclaredCluster(
         name="member1" if role == "member" else role,
         role=role,
         port=20010,

@@ -23,7 +23,8 @@ def test_only_the_last_part_of_the_repository_names_an_image(reference: str) -> 
 
 def test_the_projects_image_holds_its_packages_and_the_nodes_python() -> None:
     image = resolve_image(local_catalog(Path("/checkout")), "example/mcp-federation:1")
-    assert (Path("/checkout/controllers"), "/app/controllers") in image.directories
+    packages = {inside for here, inside in image.directories if here.is_relative_to("/checkout")}
+    assert packages == {f"/app/{name}" for name in ("api", "core", "kube", "files", "controllers")}
     assert (Path(sys.prefix), "/opt/venv") in image.directories
     assert image.environment["PATH"].startswith("/opt/venv/bin:")
 

@@ -1,5 +1,8 @@
+"""Tools are found, or built once and cached."""
+
+import json
 import os
-import re
+import shutil
 import stat
 import threading
 from collections.abc import Mapping
@@ -8,90 +11,19 @@ from pathlib import Path
 import pytest
 
 from fleet.toolchain import golang, tools
-from fleet.toolchain.golang import GoError, find_go
-from fleet.toolchain.tools import (
+from fleet.toolchain.catalogue import (
+    CLUSTER_TOOLS,
     FILES,
+    KUBERNETES_PROVIDER,
     MANIFESTS,
-    MODULES,
     PROGRAMS,
+    PROVISIONING_TOOLS,
     PULUMI_LANGUAGE_EXECUTOR,
     STORE_TOOLS,
-    ToolError,
-    cache_directory,
-    ensure_tools,
 )
-
-GO = """#!/bin/sh
-case "$1" in
-version) echo "go version go{version} linux/amd64" ;;
-list) printf 'a\\nb\\nc\\n' ;;
-mod) echo '{{"Dir": "{module}"}}' ;;
-build)
-  echo "$PWD $*" >> {log}
-  for argument; do [ "$previous" = -o ] && output="$argument"; previous="$argument"; done
-  printf 'half' > "$output"
-  echo package/a >&2; echo package/b >&2
-  {ending}
-  printf 'whole' > "$output" ;;
-esac
-"""
-
-
-def script(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-class Machine:
-    """A machine with a cache, a PATH and a Go that only pretends to build."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = root / "bin"
-        self.path.mkdir()
-        self.log = root / "builds.log"
-        self.module = root / "module"
-        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        monkeypatch.setenv("PATH", f"{self.path}:/usr/bin:/bin")
-        monkeypatch.delenv(tools.TOOLS_VARIABLE, raising=False)
-        self.install_go()
-
-    def install_go(self, version: str = "1.27.3", ending: str = "true") -> None:
-        script(self.path / "go", GO.format(version=version, log=self.log, ending=ending, module=self.module))
-
-    @property
-    def builds(self) -> list[str]:
-        return self.log.read_text().splitlines() if self.log.exists() else []
-
-
-class Recorder:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def begin(self, step: str) -> None:
-        self.told.append(f"begin {step}")
-
-    def advance(self, step: str, done: int, total: int) -> None:
-        self.told.append(f"{step} {done}/{total}")
-
-    def end(self, step: str, outcome: str = "ready") -> None:
-        self.told.append(f"end {step} {outcome}")
-
-    def say(self, message: str) -> None:
-        self.told.append(message)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return Machine(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def progress() -> Recorder:
-    return Recorder()
+from fleet.toolchain.golang import GoError, find_go
+from fleet.toolchain.tools import MODULES, ToolError, cache_directory, ensure_tools
+from tests.unit.fleet.toolchain.machine import Machine, Recorder, script
 
 
 def contents(directory: Path) -> Mapping[str, str]:
@@ -110,7 +42,7 @@ def test_a_missing_tool_is_built_with_its_pins_and_then_taken_from_the_cache(
     (build,) = machine.builds
     assert build.startswith(f"{MODULES}/cluster build -v -trimpath -tags=kubernetes_protomessage_one_more_release")
     assert build.endswith("github.com/karmada-io/karmada/cmd/scheduler")
-    assert progress.told == [
+    assert progress.said == [
         "begin karmada-scheduler",
         "karmada-scheduler 1/3",
         "karmada-scheduler 2/3",
@@ -118,7 +50,22 @@ def test_a_missing_tool_is_built_with_its_pins_and_then_taken_from_the_cache(
     ]
 
 
-def test_tools_that_no_fleet_needs_are_built_only_when_asked_for(
+def test_what_a_provider_embeds_is_laid_over_its_directory_while_it_is_built(
+    machine: Machine, progress: Recorder
+) -> None:
+    copy = f'cp "${{argument#-overlay=}}" {machine.overlay}'
+    machine.install_go(ending=f'for argument; do case "$argument" in -overlay=*) {copy} ;; esac; done')
+    ensure_tools([KUBERNETES_PROVIDER], progress)
+
+    source, target = machine.module / f"cmd/{KUBERNETES_PROVIDER}", MODULES / "kubernetes-provider"
+    names = ("schema.json", "terraform-mapping.json")
+    assert json.loads(machine.overlay.read_text()) == {
+        "Replace": {str(target / name): str(source / name) for name in names}
+    }
+    assert not any((target / name).exists() for name in names)
+
+
+def test_the_tools_of_a_fleet_are_those_of_its_clusters_and_those_that_provision_them(
     machine: Machine, progress: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = tmp_path / "given"
@@ -126,7 +73,8 @@ def test_tools_that_no_fleet_needs_are_built_only_when_asked_for(
         script(given / name, name)
     monkeypatch.setenv(tools.TOOLS_VARIABLE, str(given))
 
-    assert not ensure_tools(progress=progress).keys() & set(STORE_TOOLS)
+    assert ensure_tools(progress=progress).keys() == {*CLUSTER_TOOLS, *PROVISIONING_TOOLS}
+    assert {*PROVISIONING_TOOLS} == {"pulumi", KUBERNETES_PROVIDER, PULUMI_LANGUAGE_EXECUTOR}
     monkeypatch.delenv(tools.TOOLS_VARIABLE)
     assert ensure_tools(STORE_TOOLS, progress) == {name: cache_directory("store") / name for name in STORE_TOOLS}
 
@@ -195,17 +143,19 @@ def test_two_builds_at_once_build_each_tool_once(machine: Machine, tmp_path: Pat
     assert contents(cache_directory("cluster")) == {"etcd": "whole"}
 
 
-def test_another_pin_means_another_place_in_the_cache(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "main.go"])
+def test_another_pin_or_source_means_another_place_in_the_cache(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    before = cache_directory("cluster")
-    other = tmp_path / "toolchain" / "cluster"
-    other.mkdir(parents=True)
-    (other / "go.mod").write_text((MODULES / "cluster" / "go.mod").read_text())
-    (other / "go.sum").write_text((MODULES / "cluster" / "go.sum").read_text() + "x v1.0.0 h1:0\n")
+    module = "kubernetes-provider"
+    shutil.copytree(MODULES / module, tmp_path / "toolchain" / module)
+    before = cache_directory(module)
     monkeypatch.setattr(tools, "MODULES", tmp_path / "toolchain")
+    assert cache_directory(module) == before
 
-    assert cache_directory("cluster") != before
+    with (tmp_path / "toolchain" / module / changed).open("a") as file:
+        file.write("\n")
+    assert cache_directory(module) != before
     assert machine.builds == []
 
 
@@ -239,22 +189,3 @@ def test_a_go_that_is_too_old_is_passed_over_for_the_one_of_the_environment(mach
     found = find_go(MODULES / "cluster")
 
     assert found.parts[-3:] == ("go", "bin", "go")
-
-
-def test_the_pins_are_those_that_the_programs_say_they_are() -> None:
-    cluster, pulumi, store = ((MODULES / name / "go.mod").read_text() for name in ("cluster", "pulumi", "store"))
-
-    def pinned(text: str, module: str) -> str:
-        found = re.search(rf"^\s*{re.escape(module)} v(\S+)", text, re.MULTILINE)
-        assert found, f"{module} is not pinned"
-        return found[1]
-
-    flags = " ".join(flag for name in ("cluster", "pulumi") for flag in tools._BUILD_FLAGS[name])
-    assert f"gitVersion=v{pinned(cluster, 'k8s.io/kubernetes')} " in flags
-    assert f"gitVersion=v{pinned(cluster, 'github.com/karmada-io/karmada')} " in flags
-    assert f"Version=v{pinned(pulumi, 'github.com/pulumi/pulumi/pkg/v3')}" in flags
-    for program in PROGRAMS.values():
-        assert f"\t{program.package}\n" in cluster + store or f"tool {program.package}\n" in pulumi
-    server = pinned(cluster, "go.etcd.io/etcd/server/v3")
-    assert {pinned(store, PROGRAMS[name].package) for name in STORE_TOOLS} == {server}
-    assert {files.module for files in FILES.values()} == {"cluster", "pulumi"}

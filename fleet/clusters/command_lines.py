@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fleet.clusters import karmada
 from fleet.clusters import kubernetes as clusters
-from fleet.clusters.declaration import Fleet
-from fleet.clusters.kubernetes import Cluster, Etcd
+from fleet.clusters.declaration import DeclaredFleet
+from fleet.clusters.kubernetes import DeclaredCluster, Etcd
 from fleet.layout import REPOSITORY, Layout
 from fleet.processes.health import Check, always_ready, http_ready, node_ready
 from fleet.processes.supervisor import Process
@@ -22,7 +22,7 @@ def etcd_process(tools: Mapping[str, Path], etcd: Etcd) -> Process:
     return Process(etcd.name, clusters.etcd_argv(tools["etcd"], etcd), check, STAGE_ETCD)
 
 
-def api_server(tools: Mapping[str, Path], cluster: Cluster) -> Process:
+def api_server(tools: Mapping[str, Path], cluster: DeclaredCluster) -> Process:
     """A cluster's API server."""
     argv = clusters.api_server_argv(tools["kube-apiserver"], cluster)
     check = http_ready(f"{cluster.server}/readyz", cluster.keys.authority.certificate)
@@ -30,7 +30,7 @@ def api_server(tools: Mapping[str, Path], cluster: Cluster) -> Process:
     return Process(name, argv, check, STAGE_API, clusters.MEMORY, deadline_seconds=120)
 
 
-def controller_manager(tools: Mapping[str, Path], cluster: Cluster) -> Process:
+def controller_manager(tools: Mapping[str, Path], cluster: DeclaredCluster) -> Process:
     """A cluster's Kubernetes controllers."""
     argv = clusters.controller_manager_argv(tools["kube-controller-manager"], cluster)
     url = f"https://127.0.0.1:{cluster.controller_manager_port}/healthz"
@@ -39,7 +39,7 @@ def controller_manager(tools: Mapping[str, Path], cluster: Cluster) -> Process:
     return Process(name, argv, check, STAGE_CONTROLLERS, clusters.MEMORY, inputs)
 
 
-def karmada_servers(tools: Mapping[str, Path], fleet: Fleet) -> tuple[Process, ...]:
+def karmada_servers(tools: Mapping[str, Path], fleet: DeclaredFleet) -> tuple[Process, ...]:
     """Karmada's aggregated API server and webhook."""
     shared, control_plane = fleet.karmada, fleet.control_plane
     authority = control_plane.keys.authority.certificate
@@ -55,7 +55,7 @@ def karmada_servers(tools: Mapping[str, Path], fleet: Fleet) -> tuple[Process, .
     )
 
 
-def karmada_controllers(tools: Mapping[str, Path], fleet: Fleet) -> tuple[Process, ...]:
+def karmada_controllers(tools: Mapping[str, Path], fleet: DeclaredFleet) -> tuple[Process, ...]:
     """Karmada's controller manager and scheduler."""
     shared = fleet.karmada
     controllers = karmada.controller_manager_argv(tools["karmada-controller-manager"], shared)
@@ -72,7 +72,7 @@ def _karmada(name: str, argv: tuple[str, ...], check: Check, kubeconfig: Path) -
     return Process(name, argv, check, STAGE_CONTROLLERS, clusters.MEMORY, (kubeconfig,))
 
 
-def node(cluster: Cluster, root: Path) -> Process:
+def node(cluster: DeclaredCluster, root: Path) -> Process:
     """The process node of a cluster: runs its pods as local processes."""
     argv = (
         sys.executable,
@@ -89,7 +89,7 @@ def node(cluster: Cluster, root: Path) -> Process:
     )
 
 
-def publisher(layout: Layout, fleet: Fleet) -> Process:
+def publisher(layout: Layout, fleet: DeclaredFleet) -> Process:
     """The process that keeps MCP endpoints and context directories in the fleet's state current."""
     members = ",".join(cluster.name for cluster in fleet.clusters if cluster.role == "member")
     argv = (sys.executable, "-m", "fleet.publisher", f"--root={layout.root}", f"--members={members}")

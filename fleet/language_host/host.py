@@ -1,9 +1,4 @@
-"""A stand-in for Pulumi's Python language host, for machines on which the official plugin cannot be installed.
-
-The interpreter that runs it also runs the program, its policy packs and its plugins: the project's environment has all
-that they need. So `virtualenv` and `toolchain` in Pulumi.yaml have no effect, and there is nothing to install.
-The program itself is started by Pulumi's own `pulumi-language-python-exec`.
-"""
+"""The calls of Pulumi's `LanguageRuntime` protocol: run a program, a policy pack or a plugin written in Python."""
 
 import json
 import os
@@ -11,25 +6,24 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any, Final
 
-from fleet.pulumi_plugins.messages import Message, empty_pb2, language_pb2, language_pb2_grpc, plugin_pb2
-from fleet.pulumi_plugins.serving import serve, servicer
+from fleet.language_host.protocol import Message, empty_pb2, language_pb2, plugin_pb2
 
 EXPLAINED: Final = 32
-"""A program's exit code after it has told the user what is wrong."""
+"""A program's exit code after it has printed what is wrong."""
 
 END_SECONDS: Final = 5.0
-"""How long a program has, after it was told to end, before it is killed."""
+"""How long a program has from SIGTERM until it is killed."""
 
 
 class LanguageHost:
-    """The calls of `LanguageRuntime`."""
+    """Each public method is a call: it gets a request and gRPC's context, and returns or yields answers."""
 
     def __init__(self, engine: str, executor: Path) -> None:
         self._engine = engine
@@ -187,21 +181,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-
-def run(arguments: Sequence[str]) -> None:
-    """Serve the language host until the engine ends it.
-
-    Args:
-        arguments: The path of `pulumi-language-python-exec`, and what the engine adds: its address comes last.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
-    executor, *added = arguments
-    if not Path(executor).is_file():
-        raise FileNotFoundError(f"Pulumi's pulumi-language-python-exec is not at {executor}: run `make up` again.")
-    host = LanguageHost(added[-1] if added else "", Path(executor))
-    made = servicer(language_pb2_grpc.LanguageRuntimeServicer, host, ())
-    add: Callable[[Any, Any], None] = language_pb2_grpc.add_LanguageRuntimeServicer_to_server
-    serve(lambda server: add(made, server), stop=lambda: host.cancel(None, None))

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from fleet.pulumi_plugins.language import plugin_arguments, program_arguments, required_plugins
-from fleet.pulumi_plugins.messages import language_pb2
+from fleet.language_host.host import plugin_arguments, program_arguments, required_plugins
+from fleet.language_host.protocol import language_pb2
 
 
 def test_installed_packages_ask_for_their_plugins_unless_they_say_that_they_have_none(tmp_path: Path) -> None:

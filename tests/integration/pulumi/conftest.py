@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from fleet.pulumi_plugins import plugin_path
-from fleet.toolchain.tools import PULUMI_LANGUAGE_EXECUTOR, ensure_tools
+from fleet.provisioning.plugins import install_plugins, needed_tools
+from fleet.toolchain.tools import ensure_tools
 from tests.support.apiserver import ApiServer, find_tools, running_api_server
 from tests.support.pulumi_project import (
     CRDS,
@@ -39,11 +38,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("pulumi")
-    executor = ensure_tools([PULUMI_LANGUAGE_EXECUTOR])[PULUMI_LANGUAGE_EXECUTOR]
-    plugins = plugin_path(directory / "plugins", Path(sys.executable), executor)
+    install_plugins(directory / "home", ensure_tools(needed_tools()))
     (directory / "state").mkdir()
     offline = {
-        "PATH": os.pathsep.join((str(plugins), os.environ.get("PATH", os.defpath))),
         "PULUMI_HOME": str(directory / "home"),
         "PULUMI_BACKEND_URL": (directory / "state").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "test",
@@ -62,6 +59,6 @@ def project(cluster: ApiServer, environment: dict[str, str], tmp_path: Path) -> 
     things = f"/apis/test.example/v1/namespaces/{name}/things"
     variables = {"CLUSTER": str(cluster.kubeconfig), "NAMESPACE": name}
     (tmp_path / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
-    made = Project(tmp_path, find_tools()["pulumi"], environment, kube, name, things, variables)
+    made = Project(tmp_path, find_tools("pulumi")["pulumi"], environment, kube, name, things, variables)
     made.succeed("stack", "init", "dev")
     return made
