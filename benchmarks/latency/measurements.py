@@ -1,4 +1,4 @@
-"""The edits that are measured. Each is set up once, then makes an edit when asked to and tells how long it took."""
+"""The edits that are measured. Each is set up once, then makes an edit when asked to and reports how long it took."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable

@@ -53,7 +53,7 @@ def contexts(found: list[Registration]) -> list[Registration]:
 
 
 @given(args=federations())
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 def test_every_federation_is_declared_without_ambiguity(args: ContextFederationArgs) -> None:
     found = record(lambda: ContextFederation("federation", args))
     objects = [each for each in found if each.kubernetes_object]

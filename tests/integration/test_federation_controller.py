@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from api.context_revision import ContextRevisionSpec
 from api.names import CONTEXT_LABEL, cluster_replica_name, member_credential
+from controllers.federation.caches import ControlPlaneCaches
+from controllers.federation.commits import Committer
+from controllers.federation.gather import gather
+from controllers.wall_clock import utc_now
 from core.hub.decide import kind_of
 from core.values import clock
 from core.values.chain import chain_digest
 from kube.client import Api
+from kube.controller import Waiting
 from kube.errors import Forbidden
 from kube.kinds import (
     CLUSTER,
@@ -27,7 +35,9 @@ from kube.kinds import (
     PROPAGATION_POLICY,
     SECRET,
     Object,
+    ObjectKey,
 )
+from kube.reflector import Reflector
 from tests.support.apiserver import ApiServer
 from tests.support.control_plane import (
     SITE,
@@ -255,16 +265,60 @@ async def test_a_store_that_lost_revisions_takes_them_back_from_a_member(
     await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
     name = metadata["name"]
     await until(plane, CONTEXT_REPLICA, "mcpfed-m1", name, lambda r: status(r).get("inventoryWanted") == [SITE])
-    site["inventory"] = {
-        "epoch": lost.epoch,
-        "version": lost.version,
-        "chainDigest": lost.chain_digest,
-        "versionVector": lost.version_vector,
-        "items": [item.wire() for item in lost.items],
-    }
-    await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
+    await hold(plane, namespace, lost)
     after = await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "newest"})
     assert (after["spec"]["epoch"], after["spec"]["version"]) == (1, 3)
+
+
+async def test_what_is_stored_is_not_recovered_by_an_instance_that_does_not_know_it_yet(
+    plane: Api, namespace: str
+) -> None:
+    key, caches = ObjectKey(namespace, "demo"), ControlPlaneCaches(plane)
+    await declare(plane, namespace, {"a": "1"})
+    first = await until(plane, MCP_CONTEXT, namespace, "demo", served)
+    async with following(caches.revisions):
+        pass  # and from now on it is behind
+    base = first["spec"]["contextPayload"]["items"][0]["dot"]
+    await propose(plane, namespace, edit("a", "newest", 9_000, base=base))
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "newest"})
+    newest = (await revisions(plane, namespace))[-1].spec
+    await hold(plane, namespace, newest)
+    async with following(*(each for each in caches.reflectors if each is not caches.revisions)):
+        observed = gather(caches, key)
+    assert observed is not None
+    assert [known.version for known in observed.history] == [1]
+    with pytest.raises(Waiting, match="newer revisions are stored"):
+        await Committer(caches, utc_now, lambda: "0000000f").commit(observed)
+    assert (await revisions(plane, namespace))[-1].spec == newest
+
+
+@asynccontextmanager
+async def following(*reflectors: Reflector) -> AsyncGenerator[None]:
+    """With caches that are whole, and follow their collections until the end of the block."""
+    running = [asyncio.create_task(reflector.run()) for reflector in reflectors]
+    try:
+        await asyncio.wait_for(asyncio.gather(*(reflector.synced.wait() for reflector in reflectors)), 20)
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def hold(plane: Api, namespace: str, revision: ContextRevisionSpec) -> None:
+    """The member reports that its pod has applied a revision, and hands over all of it."""
+    inventory = {
+        "epoch": revision.epoch,
+        "version": revision.version,
+        "chainDigest": revision.chain_digest,
+        "versionVector": revision.version_vector,
+        "items": [item.wire() for item in revision.items],
+    }
+    applied = {"appliedVersion": revision.version, "baseVersion": revision.version, "baseDigest": revision.chain_digest}
+    site = {"site": SITE, "pod": "pod", **applied, "inventory": inventory}
+    spec = {"context": "demo", "contextNamespace": namespace, "cluster": "m1", "sites": [site]}
+    metadata = {"name": cluster_replica_name(namespace, "demo"), "namespace": "mcpfed-m1"}
+    await plane.apply(CONTEXT_REPLICA, {"metadata": metadata, "spec": spec}, "tests", force=True)
 
 
 async def test_a_steady_state_writes_nothing(plane: Api, namespace: str) -> None:

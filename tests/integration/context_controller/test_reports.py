@@ -66,7 +66,7 @@ async def test_a_long_silence_of_the_control_plane_shows_in_the_member_and_ends(
         await placed.propose("pod-0", 1)
         await placed.await_condition(STALE, "False", "Reachable")
         placed.plane_line.cut()
-        await placed.await_condition(STALE, "True", "NotHeardOf")
+        await placed.await_condition(STALE, "True", "NotReporting")
         await placed.await_condition(READY, "True", "Applied")
         placed.plane_line.heal()
         await placed.await_condition(STALE, "False", "Reachable")

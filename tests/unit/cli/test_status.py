@@ -35,9 +35,9 @@ def test_a_declaration_not_yet_seen_a_phase_and_an_open_conflict_are_out_of_sync
 
 
 def test_the_table_says_where_why_and_since_when() -> None:
-    exception = {"cluster": "m2", "reason": "NotHeardOf", "message": "silent\x1b[2J", "since": "2026-01-01T00:00:00Z"}
+    exception = {"cluster": "m2", "reason": "NotReporting", "message": "silent\x1b[2J", "since": "2026-01-01T00:00:00Z"}
     text = rendered(reporting(exceptions=[exception], lastWriter="m1/pod#1"))
-    assert "team/demo: m2: NotHeardOf since 2026-01-01T00:00:00Z: silent\\x1b[2J" in text
+    assert "team/demo: m2: NotReporting since 2026-01-01T00:00:00Z: silent\\x1b[2J" in text
     assert "m1/pod#1" in text
     assert "2/2" in text
 

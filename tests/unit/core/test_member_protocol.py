@@ -214,4 +214,4 @@ def _order(change: Change) -> tuple[str, str]:
 
 
 TestFederation = Federation.TestCase
-TestFederation.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestFederation.settings = settings(max_examples=60, stateful_step_count=30)

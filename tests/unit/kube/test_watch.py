@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kube.errors import Gone, Unreachable
@@ -41,7 +41,6 @@ def test_what_is_no_event_breaks_the_watch_and_is_not_quoted(broken: bytes) -> N
         parse_event(broken, "WATCH ConfigMap")
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary().filter(lambda b: b"\n" not in b)), st.lists(st.integers(0, 400)))
 def test_lines_come_out_whole_however_the_stream_is_cut(lines: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(one + b"\n" for one in lines)

@@ -122,7 +122,7 @@ def test_changes_that_the_control_plane_refuses_show_with_its_reason() -> None:
 
 def test_a_silent_control_plane_shows_in_a_condition_of_its_own() -> None:
     status = observe(site(), silent=True)
-    assert (condition(status, STALE).status, condition(status, STALE).reason) == ("True", "NotHeardOf")
+    assert (condition(status, STALE).status, condition(status, STALE).reason) == ("True", "NotReporting")
     assert condition(status, READY).status == "True"
     assert condition(observe(site()), STALE).status == "False"
 

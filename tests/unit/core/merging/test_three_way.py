@@ -139,7 +139,6 @@ def test_a_named_item_merges_as_its_content() -> None:
     assert three_way(named, tool(x=2, y=1), tool(x=1, y=2)) == tool(x=2, y=2)
 
 
-@settings(deadline=None)
 @given(contents(), contents())
 def test_an_unchanged_side_yields(base: ItemContent, changed: ItemContent) -> None:
     assert digest(three_way(base, base, changed)) == digest(changed)
@@ -147,7 +146,7 @@ def test_an_unchanged_side_yields(base: ItemContent, changed: ItemContent) -> No
     assert digest(three_way(base, changed, changed)) == digest(changed)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(contents(), contents(), contents())
 def test_swapping_the_sides_changes_neither_clash_nor_fields(
     base: ItemContent, ours: ItemContent, theirs: ItemContent

@@ -105,7 +105,7 @@ documents = st.dictionaries(
 ).map(lambda members: "".join(f"{key}: {value}\n" for key, value in members.items()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents, documents, documents)
 def test_sides_clash_whichever_is_ours_and_comments_of_one_side_arrive(base: str, ours: str, theirs: str) -> None:
     merged, swapped = merge_yaml(base, ours, theirs), merge_yaml(base, theirs, ours)

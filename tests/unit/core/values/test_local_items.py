@@ -272,4 +272,4 @@ def come_to_rest(federation: Federation) -> None:
 
 
 TestChangingDirections = ChangingDirections.TestCase
-TestChangingDirections.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestChangingDirections.settings = settings(max_examples=60, stateful_step_count=30)
