@@ -82,6 +82,7 @@ class Members(People):
         pod.disk.journal = pod.disk.intent = pod.holding = pod.offered = None
         pod.reached = (0, 0)
         pod.is_new = True
+        self.oracle.unsure |= set(pod.disk.tags.values())  # also what is there no longer: nothing names it now
 
     def replace_pod(self, index: int, *, same_name: bool, graceful: bool) -> None:
         """The pod ends and another one takes its place, with an empty volume."""

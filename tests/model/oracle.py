@@ -50,6 +50,8 @@ class Oracle:
     """What the control plane made of several edits."""
     unsure: set[int] = field(default_factory=set[int])
     """Edits of which the agent cannot know what their writer saw: in the middle of a write, or before a journal."""
+    declared_again: set[int] = field(default_factory=set[int])
+    """Declarations that a restored store had lost: it declares them again, as changes that nobody has seen."""
     same: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     """Events with the same content, of which the protocol keeps one for all."""
 
@@ -87,6 +89,7 @@ class Oracle:
         for event in {self.by_dot[dot] for dot in lost if dot in self.by_dot}:
             if self.events[event].writer == "declared":
                 del self.dots_of[event]
+                self.declared_again.add(event)
         self.processed, self.accounted = set(processed), set(accounted)
 
     def take_in(self, dot: Dot) -> None:

@@ -120,7 +120,8 @@ class Witness:
             require(same, Invariant.I2_NO_LOSS, f"the record of {self.oracle.describe(loser)} holds another content")
             self.oracle.losers.add(loser)
             self.conflicts += 1
-            seen = self.oracle.by_dot.get(name_of(record.kept)) in self.oracle.events[loser].past
+            kept = self.oracle.by_dot.get(name_of(record.kept))
+            seen = kept in self.oracle.events[loser].past and kept not in self.oracle.declared_again
             decided = record.policy not in _DIRECTIONS and loser not in self.oracle.unsure
             require(
                 not (seen and decided),

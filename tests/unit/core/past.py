@@ -13,7 +13,7 @@ SITES = ("m1/p#1", "m2/p#1")
 
 def under(policy: ConflictPolicyName) -> FederatedContextSpec:
     wire = spec().wire()
-    return FederatedContextSpec.model_validate({**wire, "conflictPolicy": {"default": policy}})
+    return FederatedContextSpec.model_validate({**wire, "conflictPolicy": {"default": policy, "priority": ["m1"]}})
 
 
 def grown(
