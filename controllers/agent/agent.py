@@ -10,7 +10,7 @@ from controllers.agent.holding import Origin
 from controllers.agent.publisher import Publisher
 from controllers.agent.records import forget_withdrawn, known_contexts
 from controllers.agent.settings import Settings
-from core.site.directory import RESERVED
+from core.site.bookkeeping import RESERVED
 from files.watching import FileChanges, watch_files
 from kube.client import Api
 from kube.controller import Controller, Done, Result

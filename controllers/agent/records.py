@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from api.model import Model
-from core.site.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, INTENT, RESERVED
 from core.site.intent import Intent
 from core.site.journal import Journal
 from core.site.plan import Desired

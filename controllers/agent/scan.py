@@ -8,8 +8,9 @@ from api.condition import REASON_INVALID_ITEM
 from api.context_replica import Problem
 from api.item import ContextType, ItemContent
 from core.site.detect import Present, problem
-from core.site.directory import File, item_of, parse
+from core.site.directory import File, parse
 from core.site.intent import file_digest
+from core.site.item_paths import item_of
 from core.values.canonical import content_digest
 from files.confined import ObstructedError
 from files.tree import Fingerprint, Tree

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from api.item import ContextType, ItemContent
 from controllers.server.primitives import Primitive
 from controllers.server.volume import Applied, Snapshot
-from core.site.directory import File, item_of, parse
+from core.site.directory import File, parse
+from core.site.item_paths import item_of
 from core.values.canonical import payload_digest
 from core.values.local_items import comparable
 

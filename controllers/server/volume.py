@@ -11,7 +11,9 @@ from api.dot import Digest
 from api.item import ContextType
 from api.mcp_context import LocalRule
 from api.model import Extensible
-from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, FileProblem, item_of
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, INTENT
+from core.site.directory import File, FileProblem
+from core.site.item_paths import item_of
 from files.confined import ObstructedError
 from files.tree import Tree
 

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from api.condition import HALTED
 from controllers.agent.holding import REASON_VOLUME_FAILED
-from core.site.directory import BOOKKEEPING
+from core.site.bookkeeping import BOOKKEEPING
 from core.site.journal import Journal
 from fleet.state import CONTROL_PLANE
 from kube.kinds import POD

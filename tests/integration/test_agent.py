@@ -2,7 +2,7 @@
 
 import json
 
-from core.site.directory import APPLIED, BOOKKEEPING, RESERVED
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, RESERVED
 from tests.support.agent_world import (
     CONTEXT,
     POD,

@@ -6,7 +6,7 @@ import signal
 import aiohttp
 
 from api.names import pod_replica_name
-from core.site.directory import APPLIED, BOOKKEEPING, RESERVED
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, RESERVED
 from kube.kinds import CONTEXT_REPLICA, MCP_CONTEXT
 from tests.support.agent_world import (
     CONTEXT,

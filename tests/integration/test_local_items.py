@@ -3,7 +3,7 @@
 import json
 
 from api.mcp_context import LocalRule
-from core.site.directory import APPLIED, BOOKKEEPING
+from core.site.bookkeeping import APPLIED, BOOKKEEPING
 from tests.support.agent_world import CONTEXT, Member, resource, running
 
 NOTES = [LocalRule(match="notes/team.txt", local=False), LocalRule(match="notes/*", local=True)]

@@ -11,8 +11,9 @@ from unittest.mock import patch
 from api.item import ContextType, ItemContent
 from controllers.agent.scan import Scan
 from core.site.detect import Present
-from core.site.directory import File, item_of, parse, render
+from core.site.directory import File, parse, render
 from core.site.intent import Intent, file_digest
+from core.site.item_paths import item_of
 from core.site.journal import Journal
 from core.site.plan import Desired
 from core.values.canonical import content_digest

@@ -17,7 +17,7 @@ from api.dot import Dot
 from api.item import ContextType, Item, ItemContent
 from api.mcp_context import LocalRule, MCPContextSpec, ServedItem, ServedPayload, Tombstone
 from api.names import pod_replica_name
-from core.site.directory import BOOKKEEPING
+from core.site.bookkeeping import BOOKKEEPING
 from core.values import canonical, clock
 from kube.client import Api
 from kube.kinds import CONTEXT_REPLICA, MCP_CONTEXT

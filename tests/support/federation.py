@@ -16,7 +16,8 @@ from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext, FederatedContextStatus, Phase
 from api.item import ContextType, ItemContent
 from api.names import API_VERSION, CONTEXT_LABEL
-from core.site.directory import APPLIED, BOOKKEEPING, File, parse
+from core.site.bookkeeping import APPLIED, BOOKKEEPING
+from core.site.directory import File, parse
 from core.values.canonical import content_digest, payload_digest
 from fleet.state import CONTROL_PLANE
 from kube.client import Api

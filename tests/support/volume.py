@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.item import ContextType, ItemContent
-from core.site.directory import APPLIED, BOOKKEEPING, INTENT, File, item_of, render
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, INTENT
+from core.site.directory import File, render
+from core.site.item_paths import item_of
 from core.values.canonical import content_digest, payload_digest
 
 if TYPE_CHECKING:

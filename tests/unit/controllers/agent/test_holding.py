@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from core.site.directory import BOOKKEEPING
+from core.site.bookkeeping import BOOKKEEPING
 from core.values import clock
 from tests.unit.controllers.agent.pod import CONTEXT, FIRST, SECOND, Pod, revision, settled, tool
 

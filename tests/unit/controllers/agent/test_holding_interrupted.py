@@ -11,7 +11,7 @@ import pytest
 
 from api.dot import Dot
 from api.mcp_context import LocalRule
-from core.site.directory import APPLIED, BOOKKEEPING, INTENT, RESERVED
+from core.site.bookkeeping import APPLIED, BOOKKEEPING, INTENT, RESERVED
 from core.values import clock
 from tests.unit.controllers.agent.pod import CONTEXT, FIRST, SECOND, Pod, crashes, revision, settled, tool
 

@@ -6,7 +6,7 @@ import pytest
 
 from api.item import ContextType, ItemContent
 from controllers.server import volume
-from core.site.directory import APPLIED
+from core.site.bookkeeping import APPLIED
 from tests.support.volume import Volume
 
 NOTES = {"a": ItemContent(definition={"uri": "note:///a"}, text="A")}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.item import ContextType, ItemContent
-from core.site.directory import SIDECAR, File, clashes, item_of, parse, render
+from core.site.directory import File, parse, render
+from core.site.item_paths import SIDECAR, clashes, item_of
 
 TOOLS, PROMPTS, RESOURCES = ContextType.TOOLS, ContextType.PROMPTS, ContextType.RESOURCES
 
@@ -177,8 +178,3 @@ def test_the_permission_of_the_file_wins_over_a_written_mode() -> None:
     assert parse(TOOLS, files).items["x"].mode is None
     files["tools/x.py"] = File(b"1", executable=True)
     assert parse(TOOLS, files).items["x"].mode == "0700"
-
-
-def test_an_item_whose_path_leads_through_another_items_file_clashes() -> None:
-    assert clashes(RESOURCES, ["notes", "notes/a", "other"]) == {"notes/a": "notes"}
-    assert clashes(TOOLS, ["notes", "notes/a"]) == {}
