@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from core.site.directory import File
 from files.confined import DIRECTORY, NOT_A_FILE, ObstructedError, directory, obstructed, parts_of
 
+MAX_DEPTH: Final = 32
+"""Levels of folders that are gone down; a folder below them is given as it is, and cannot be read as a file."""
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 """Larger than any file of an item can be."""
 # A named pipe must not block us: it is opened, seen not to be a regular file, and refused.
@@ -41,12 +43,14 @@ class Tree:
     def files(self, folder: str) -> Iterator[tuple[str, Fingerprint]]:
         """Everything below a folder that is not a directory, hidden names left out; nothing if there is no folder.
 
+        What cannot be gone into, because it is too deep or its name is not text, is given in its place.
+
         Raises:
             ObstructedError: the folder, or the root, is not a directory.
         """
         try:
             with directory(self._root, parts_of(folder)) as found:
-                yield from _walk(found, folder)
+                yield from _walk(found, folder, MAX_DEPTH)
         except FileNotFoundError:
             return
 
@@ -66,23 +70,29 @@ class Tree:
             raise ObstructedError(path, str(error.strerror)) from error
 
 
-def _walk(descriptor: int, prefix: str) -> Iterator[tuple[str, Fingerprint]]:
+def _walk(descriptor: int, prefix: str, levels: int) -> Iterator[tuple[str, Fingerprint]]:
     with os.scandir(descriptor) as entries:
         found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in found:
-        path = f"{prefix}/{entry.name}"
+        name = _text(entry.name)
+        path = f"{prefix}/{name}"
         try:
             status = os.stat(entry.name, dir_fd=descriptor, follow_symlinks=False)
-            if not stat.S_ISDIR(status.st_mode):
+            if not stat.S_ISDIR(status.st_mode) or name != entry.name or not levels:
                 yield path, _fingerprint(status)
                 continue
             below = os.open(entry.name, DIRECTORY, dir_fd=descriptor)
         except (FileNotFoundError, NotADirectoryError):
             continue  # gone since it was listed: the event of that wakes us again
         try:
-            yield from _walk(below, path)
+            yield from _walk(below, path, levels - 1)
         finally:
             os.close(below)
+
+
+def _text(name: str) -> str:
+    """A name as it can be reported: bytes that are not UTF-8 as escapes, with which no item's name agrees."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _read(descriptor: int, path: str, max_bytes: int) -> File:

@@ -14,6 +14,9 @@ _LOOK_SECONDS = 1.0
 _LOOKS = 30
 """While files cannot be watched they are looked at this often, and so many times before watching is tried again."""
 
+_AGAIN_SECONDS = 0.1
+"""Pause before a watch that has ended is begun anew: whoever writes such names all the time costs no more."""
+
 FileChanges: TypeAlias = set[tuple[Change, str]]
 
 
@@ -40,6 +43,11 @@ async def watch_files(
         try:
             async for changes in awatch(root, watch_filter=concerns, step=settle_millis, debounce=group_millis):
                 report(changes)
+        except ExceptionGroup as error:
+            # A watch ends at a name that is not UTF-8. What is missed meanwhile is seen by looking.
+            _log.warning("watch ended, begun anew", directory=str(root), error=str(error.exceptions[0]))
+            await asyncio.sleep(_AGAIN_SECONDS)
+            continue
         except (OSError, RuntimeError) as error:  # the latter is how watchfiles says that no instance is left
             limit = "max_user_watches" if "watch limit" in str(error) else "max_user_instances"
             advice = f"looking every second meanwhile; raise fs.inotify.{limit} of the node (sysctl)"

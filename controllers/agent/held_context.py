@@ -69,6 +69,10 @@ class HeldContext:
         except OSError as error:
             self._offer(self._holding.failed(error) if self._holding else None)
             raise self._failed(error) from error
+        except Exception as error:
+            # Ours: the controller logs it and tries again, and no other context suffers.
+            self._offer(self._holding.failed(error) if self._holding else None)
+            raise
         finally:
             self.scanned = True
 
@@ -99,6 +103,8 @@ class HeldContext:
             _log.warning("ended before all was published: it is in the journal", context=self.context)
         except OSError as error:
             self._failed(error)
+        except Exception:
+            _log.exception("ended without a last word", context=self.context)
 
     async def _detect_all(self) -> None:
         thorough = time.monotonic() - self._scanned_at >= FULL_SCAN_SECONDS

@@ -31,6 +31,10 @@ REASON_VOLUME_FAILED = "VolumeFailed"
 """The volume is full, read-only or broken: nothing is detected or applied until it works."""
 
 
+REASON_INTERNAL_ERROR = "InternalError"
+"""The agent fails on this context, which is a fault of its own; it tries again, and holds its other contexts."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where changes come from, and when."""
@@ -116,12 +120,16 @@ class Holding:
         self._report.refusal = refusal
         return self._report.of(self._state)
 
-    def failed(self, error: OSError) -> SiteState | None:
-        """What to publish while the volume fails; None before the first revision."""
+    def failed(self, error: Exception) -> SiteState | None:
+        """What to publish while steps end in an error: of the volume, or ours; None before the first revision."""
         if self._state is None:
             return None
-        message = f"{error.strerror}: {error.filename or self._content.name}"
-        self._report.found = [problem(REASON_VOLUME_FAILED, message)]
+        if isinstance(error, OSError):
+            reason, message = REASON_VOLUME_FAILED, f"{error.strerror}: {error.filename or self._content.name}"
+        else:
+            reason = REASON_INTERNAL_ERROR
+            message = f"{type(error).__name__} in the agent: nothing is detected or applied here; see the agent's log"
+        self._report.found = [problem(reason, message)]
         return self._report.of(Uncompared(self._state.journal))
 
     def withdraw(self) -> None:

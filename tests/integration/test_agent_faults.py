@@ -1,6 +1,7 @@
 """The agent when something fails: its volume, its API server, the control plane, the agent itself."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from yarl import URL
 
 from api.names import pod_replica_name
 from core.inspection.confirm import CONFIRM_ANNOTATION, confirmation
+from files.tree import MAX_DEPTH
 from kube.kinds import CONTEXT_REPLICA
 from tests.support.agent_world import (
     CONTEXT,
@@ -78,6 +80,26 @@ async def test_a_control_plane_that_asks_for_an_inventory_gets_it_for_as_long_as
         await member.api.patch(CONTEXT_REPLICA, member.namespace, name, patch, subresource="status")
         state = await member.state_when(lambda state, wanted=wanted: (state.inventory is not None) == bool(wanted))
         assert state.problems == []
+
+
+async def test_names_that_are_not_text_and_bottomless_folders_stop_nothing_and_are_reported(member: Member) -> None:
+    await member.serve({"a.txt": "alpha\n"})
+    await member.start()
+    await member.applied()
+    (member.directory / os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    (member.directory / os.fsdecode(b"\xff")).mkdir()
+    (member.directory / "/".join(["d"] * 200)).mkdir(parents=True)
+    (member.directory / "a.txt").write_text("mine\n")
+    change = (await member.changes_when("a.txt"))["a.txt"]
+    assert change.content is not None
+    assert change.content.text == "mine\n"
+    state = await member.state_when(lambda state: len(state.problems) == 3)
+    deep = "resources" + "/d" * (MAX_DEPTH + 1)
+    assert sorted(one.message.partition(": ")[0] for one in state.problems) == sorted(
+        [r"resources/caf\xe9.txt", r"resources/\xff", deep]
+    )
+    assert member.process is not None
+    assert member.process.returncode is None
 
 
 async def test_an_older_revision_that_is_delivered_late_makes_no_noise(member: Member) -> None:

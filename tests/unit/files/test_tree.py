@@ -1,13 +1,17 @@
 """Files read without following a link."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.site.directory import File
 from files.confined import ObstructedError
-from files.tree import MAX_FILE_BYTES, Tree
+from files.tree import MAX_DEPTH, MAX_FILE_BYTES, Tree
 
 
 @pytest.fixture
@@ -90,3 +94,35 @@ def test_a_file_too_large_for_an_item_is_not_read(tree: Tree, root: Path) -> Non
         file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(ObstructedError, match=f"{MAX_FILE_BYTES + 1} bytes"):
         tree.read("tools/large")
+
+
+names = st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name and b"/" not in name).map(os.fsdecode)
+
+
+@given(paths=st.lists(st.lists(names, min_size=1, max_size=3), max_size=5))
+def test_any_names_are_given_as_text_and_can_be_asked_for(paths: list[list[str]]) -> None:
+    with TemporaryDirectory() as directory:
+        for parts in paths:
+            with suppress(OSError):  # `..`, or a file in the way of a folder, or the other way round
+                Path(directory, "tools", *parts[:-1]).mkdir(parents=True, exist_ok=True)
+                Path(directory, "tools", *parts).write_bytes(b"x")
+        tree = Tree(Path(directory))
+        for path, _ in tree.files("tools"):
+            path.encode()
+            with suppress(ObstructedError):
+                tree.read(path)
+
+
+def test_a_folder_that_is_too_deep_is_given_and_not_gone_into(tree: Tree, root: Path) -> None:
+    deep, here = 200, os.open(root / "tools", os.O_RDONLY)
+    for _ in range(deep):  # one by one: the whole path is longer than a path may be
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    (root / "tools/a.py").write_text("x")
+    found = [path for path, _ in tree.files("tools")]
+    assert found == ["tools/a.py", "tools" + "/d" * (MAX_DEPTH + 1)]
+    with pytest.raises(ObstructedError, match="not a regular file"):
+        tree.read(found[1])

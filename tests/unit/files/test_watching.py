@@ -1,6 +1,7 @@
 """watch_files: every change is reported, and while nothing can be watched any change is."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -49,6 +50,18 @@ async def test_it_reports_any_change_when_the_watch_has_begun_and_then_what_chan
         changes = await reported.get()
         assert changes is not None
         assert (Change.added, str(tmp_path / "a")) in changes
+
+
+async def test_a_name_that_is_not_text_is_any_change_and_the_watch_goes_on(tmp_path: Path) -> None:
+    async with asyncio.timeout(DEADLINE), watched(tmp_path) as reported:
+        assert await reported.get() is None
+        for name in (b"caf\xe9.md", b"\xff"):
+            (tmp_path / os.fsdecode(name)).write_text("x")
+            while await reported.get() is not None:
+                pass
+        (tmp_path / "a").write_text("a")
+        while (str(tmp_path / "a")) not in {path for _, path in await reported.get() or ()}:
+            pass
 
 
 async def test_without_inotify_it_reports_any_change_again_and_again_and_names_the_limit(tmp_path: Path) -> None:
