@@ -1,4 +1,8 @@
-"""`mcpfed diff`: two versions, a version and what a cluster holds, or a version and the declaration."""
+"""`mcpfed diff`: two versions; or a version and the declaration; or a version and what a cluster last reported.
+
+All of it is read on the control plane: what a cluster holds is worked out by `core.inspection.site_payload`, from the
+retained revisions and the ContextReplica that it has written there.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +46,9 @@ async def diff(
     context: ContextArgument,
     first: FirstArgument = None,
     second: SecondArgument = None,
-    member: Annotated[str | None, typer.Option("--member", help="Compare with what this cluster holds.")] = None,
+    member: Annotated[
+        str | None, typer.Option("--member", help="Compare with what this cluster last reported.")
+    ] = None,
     declared: Annotated[bool, typer.Option("--declared", help="Compare with FederatedContext.spec.")] = False,
 ) -> None:
     """What differs, item by item. Exit code 1 if anything does."""

@@ -1,4 +1,4 @@
-"""Propagation: which templates Karmada copies to which members."""
+"""Propagation: which templates of Pulumi's Karmada copies to which members; contexts' are in `core.hub.propagation`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -9,9 +9,7 @@ import pulumi_kubernetes as k8s
 from api.federated_context import LabelSelector
 from components.component import metadata
 from components.declaration_args import LabelSelectorArgs
-from core.hub.placement import TOLERATIONS, karmada_placement
-
-POLICY_API: Final = "policy.karmada.io/v1alpha1"
+from core.hub.propagation import POLICY_API, TOLERATIONS, karmada_placement
 
 
 class Template(NamedTuple):

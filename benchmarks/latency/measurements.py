@@ -16,7 +16,7 @@ from benchmarks.latency.world import (
     at,
     federated_context,
 )
-from core.hub.placement import TOLERATIONS
+from core.hub.propagation import TOLERATIONS
 from core.site.directory import render
 from fleet.state import CONTROL_PLANE
 from kube.kinds import CONFIG_MAP, FEDERATED_CONTEXT, PROPAGATION_POLICY, Object

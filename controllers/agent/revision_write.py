@@ -1,17 +1,18 @@
-"""The crash order of applying: the durable writes, in the order of RevisionWrite from its top to its bottom.
+"""The crash order of applying: the durable writes, in their order. RevisionWrite makes them from top to bottom.
 
 1. the journal, with a change for every item that somebody has edited: nothing replaces what is not in there;
 2. the intent: what every file was, and what it is to be. From now on the MCP server waits for the whole revision;
 3. item by item: the new files, under other names; a copy of what no revision holds; each file renamed or removed, if
    all files of its item are as the intent says;
-4. the names of those files;
+4. the directories: the new names are durable now, and the removed ones gone;
 5. the journal, with the revision as its base;
 6. `applied.json`, which says what the MCP server serves;
 7. the intent is removed.
 
 A crash or a failure of the volume before 2 leaves nothing begun. After it the intent is found, and `finish` carries it
 out from its beginning, before the files are looked at for changes: until then they are neither the old nor the new
-revision's. Nothing is done twice, because a file that is as it is to be stays. After 5, what differs is an edit.
+revision's. Nothing is done twice, because a file that is as it is to be stays. After 5, a file that differs from the
+revision is somebody's edit.
 """
 
 from dataclasses import dataclass, field

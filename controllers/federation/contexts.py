@@ -6,7 +6,7 @@ from controllers.federation.caches import ControlPlaneCaches
 from controllers.federation.commits import Committer
 from controllers.federation.ensure import ensure_owned
 from controllers.federation.gather import Observed, gather
-from core.hub import project
+from core.hub import project, propagation
 from kube.controller import Done, Result
 from kube.kinds import CONTEXT_REPLICA, ObjectKey
 
@@ -47,7 +47,7 @@ class ContextReconciler:
             return
         mcp_context = project.mcp_context(observed.context, history[-1])
         await ensure_owned(self._api, self._caches.mcp_contexts, mcp_context)
-        await ensure_owned(self._api, self._caches.policies, project.propagation_policy(observed.context))
+        await ensure_owned(self._api, self._caches.policies, propagation.propagation_policy(observed.context))
 
     async def _forget(self, key: ObjectKey) -> None:
         """A deleted context: its own objects are collected by Kubernetes, the members' replicas are removed here."""

@@ -8,7 +8,7 @@ import structlog
 
 from api.names import FEDERATION_MANAGER, SYSTEM_NAMESPACE, member_credential, member_namespace
 from controllers.federation.ensure import ensure
-from core.hub import membership
+from core.hub import membership, propagation
 from kube.client import Api
 from kube.kinds import PROPAGATION_POLICY, SECRET, SERVICE_ACCOUNT, Object
 
@@ -45,7 +45,7 @@ class MemberTokens:
             renewed = membership.credential_secret(cluster, data, due.isoformat())
             await self._api.apply(SECRET, renewed, FEDERATION_MANAGER, force=True)
             _log.info("credential issued", cluster=cluster, renew_after=due.isoformat())
-        await ensure(self._api, PROPAGATION_POLICY, membership.credential_policy(cluster))
+        await ensure(self._api, PROPAGATION_POLICY, propagation.credential_policy(cluster))
         return max((due - self._now()).total_seconds(), 1.0)
 
     def _due(self, secret: Object | None) -> datetime | None:

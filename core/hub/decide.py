@@ -1,6 +1,6 @@
 """decide: which of two changes of an item wins.
 
-A change that its item's direction refuses never does. A change whose writer had seen the other one replaces it: it is
+A change that its item's direction refuses never wins. A change whose writer had seen the other one replaces it: it is
 a fast-forward. Of two that were made concurrently, both are kept where the policy is ThreeWayMerge and their contents
 merge; else a modification wins against a deletion; else the policy chooses.
 """

@@ -13,6 +13,7 @@ from api.names import (
     member_credential,
     member_namespace,
 )
+from core.hub.propagation import POLICY_API
 
 Object = dict[str, Any]
 
@@ -89,32 +90,11 @@ def credential_secret(cluster: str, data: Mapping[str, str], renew_after: str) -
     }
 
 
-def credential_policy(cluster: str) -> Object:
-    """Sends the credential to its member, and to no other."""
-    return {
-        "apiVersion": "policy.karmada.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": {"name": member_credential(cluster), "namespace": SYSTEM_NAMESPACE},
-        "spec": {
-            "conflictResolution": "Overwrite",
-            "resourceSelectors": [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Secret",
-                    "name": member_credential(cluster),
-                    "namespace": SYSTEM_NAMESPACE,
-                }
-            ],
-            "placement": {"clusterAffinity": {"clusterNames": [cluster]}},
-        },
-    }
-
-
 def identity_policy(clusters: Iterable[str], owner: Object) -> Object:
     """Writes each member's name into the pods with the label that asks for it."""
     path = "/spec/template/metadata/annotations/" + CLUSTER_ANNOTATION.replace("/", "~1")
     return {
-        "apiVersion": "policy.karmada.io/v1alpha1",
+        "apiVersion": POLICY_API,
         "kind": "ClusterOverridePolicy",
         "metadata": {"name": IDENTITY_POLICY, "ownerReferences": [owner]},
         "spec": {

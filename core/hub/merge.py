@@ -90,11 +90,11 @@ def merge(
     for change in new:
         state.vector[change.dot.site] = change.dot.hlc
         state.causes.setdefault(change.dot.site, []).append(change.item)
-        _decide(state, change, history, spec, merger)
+        _take_in(state, change, history, spec, merger)
     return state
 
 
-def _decide(
+def _take_in(
     state: Merge,
     change: Change,
     history: Sequence[ContextRevisionSpec],

@@ -1,18 +1,8 @@
-"""Placement: which members a context is for, and the placement of a Karmada policy that selects them."""
+"""Placement: which members a context is for. Karmada is given the same choice by `propagation`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from api.federated_context import FederatedContextSpec, LabelSelector, LabelSelectorRequirement
-from api.names import READY_LABEL
-
-READY: dict[str, str] = {READY_LABEL: "true"}
-
-TOLERATIONS: list[dict[str, str]] = [
-    {"key": f"cluster.karmada.io/{taint}", "operator": "Exists", "effect": "NoSchedule"}
-    for taint in ("not-ready", "unreachable")
-]
-"""A member that is away stays a target and catches up."""
+from api.federated_context import FederatedContextSpec, LabelSelectorRequirement
 
 
 def placed(spec: FederatedContextSpec, clusters: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -41,14 +31,3 @@ def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
             return value is not None
         case "DoesNotExist":
             return value is None
-
-
-def karmada_placement(clusters: Sequence[str] | None = None, selector: LabelSelector | None = None) -> dict[str, Any]:
-    """`placement` of a Karmada policy: the members asked for, or all, once they are prepared."""
-    labels: dict[str, Any] = {"matchLabels": {**((selector and selector.match_labels) or {}), **READY}}
-    if selector and selector.match_expressions:
-        labels["matchExpressions"] = [requirement.wire() for requirement in selector.match_expressions]
-    cluster_affinity: dict[str, Any] = {"labelSelector": labels}
-    if clusters is not None:
-        cluster_affinity["clusterNames"] = sorted(set(clusters))
-    return {"clusterAffinity": cluster_affinity, "clusterTolerations": TOLERATIONS}

@@ -1,4 +1,4 @@
-"""project: the head becomes the MCPContext and the PropagationPolicy that Karmada works on."""
+"""project: the head becomes the MCPContext that Karmada propagates, see `propagation`."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from api.context_revision import ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.item import Item
 from api.mcp_context import MCPContextSpec, ServedItem, ServedPayload, Tombstone
-from api.names import API_VERSION, CONTEXT_LABEL
-from core.hub.placement import karmada_placement
+from api.names import API_VERSION
+from core.hub.owned import metadata
 from core.values.local_items import local_rules
 
 Object = dict[str, Any]
@@ -42,29 +42,8 @@ def mcp_context(context: FederatedContext, head: ContextRevisionSpec) -> Object:
     return {
         "apiVersion": API_VERSION,
         "kind": "MCPContext",
-        "metadata": _metadata(context, context.metadata.name),
+        "metadata": metadata(context, context.metadata.name),
         "spec": served(context, head).wire(),
-    }
-
-
-def propagation_policy(context: FederatedContext) -> Object:
-    """The policy that places the MCPContext."""
-    return {
-        "apiVersion": "policy.karmada.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": _metadata(context, policy_name(context.metadata.name)),
-        "spec": {
-            "conflictResolution": "Overwrite",
-            "resourceSelectors": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": "MCPContext",
-                    "name": context.metadata.name,
-                    "namespace": context.metadata.namespace,
-                }
-            ],
-            "placement": karmada_placement(context.spec.clusters, context.spec.cluster_selector),
-        },
     }
 
 
@@ -73,14 +52,9 @@ def revision_object(context: FederatedContext, name: str, spec: ContextRevisionS
     return {
         "apiVersion": API_VERSION,
         "kind": "ContextRevision",
-        "metadata": _metadata(context, name),
+        "metadata": metadata(context, name),
         "spec": spec.wire(),
     }
-
-
-def policy_name(context: str) -> str:
-    """Name of a context's PropagationPolicy."""
-    return f"mcpfed-{context}"
 
 
 def is_applied(stored: Object, desired: Object) -> bool:
@@ -101,21 +75,3 @@ def covers(observed: Any, desired: Any) -> bool:
     if isinstance(desired, list) and isinstance(observed, list):
         return len(desired) == len(observed) and all(map(covers, observed, desired))  # pyright: ignore[reportUnknownArgumentType]
     return bool(observed == desired)
-
-
-def _metadata(context: FederatedContext, name: str) -> Object:
-    return {
-        "name": name,
-        "namespace": context.metadata.namespace,
-        "labels": {CONTEXT_LABEL: context.metadata.name},
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": "FederatedContext",
-                "name": context.metadata.name,
-                "uid": context.metadata.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
-    }

@@ -26,7 +26,7 @@ class Expired:
 def expired(
     revisions: Sequence[ContextRevisionSpec], sites: Iterable[SiteState], limits: HistoryLimits, now: datetime
 ) -> Expired:
-    """The revisions beyond the limits, up to the first on which an undecided change stands. The head always stays.
+    """The revisions beyond the limits, oldest first, as far as no undecided change has one as its base. The head stays.
 
     Args:
         revisions: all of the context, oldest first.

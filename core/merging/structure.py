@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, Final, cast
 
-from core.merging.text import merge_lines, merge_sequences
+from core.merging.lines import merge_lines, merge_sequences
 
 IDENTIFYING_KEYS: Final = ("name", "uri", "id")
 """What may name the elements of a list; the first that names all of them does."""

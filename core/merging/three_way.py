@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from api.item import FREE_FORM_LIST, ItemContent
+from core.merging.lines import merge_lines
 from core.merging.structure import Mark, merge_json, merge_values, pick, same
-from core.merging.text import merge_lines
 from core.merging.yaml import merge_yaml
 
 _FIELDS: Final = set(ItemContent.model_fields)

@@ -75,8 +75,8 @@ def _blind_fast_forward() -> list[Patch]:
         seen = change if held is None else change.model_copy(update={"base_dot": held.dot})
         return original(state, seen, history, spec, merger)
 
-    original: Any = merging._decide
-    return [patch("core.hub.merge._decide", decide)]
+    original: Any = merging._take_in
+    return [patch("core.hub.merge._take_in", decide)]
 
 
 def _no_own_site() -> list[Patch]:
@@ -89,8 +89,8 @@ def _no_own_site() -> list[Patch]:
             return original(state, change, history, spec, merger)
         return merging.settle_concurrent(state, held, revised, None, change.base_dot, spec, merger)
 
-    original: Any = merging._decide
-    return [patch("core.hub.merge._decide", decide)]
+    original: Any = merging._take_in
+    return [patch("core.hub.merge._take_in", decide)]
 
 
 def _wall_clock() -> list[Patch]:
@@ -152,8 +152,8 @@ def _lost_tombstones() -> list[Patch]:
         state.conflicts = [found for found in state.conflicts if not found.lost.deleted]
         return outcome
 
-    original: Any = merging._decide
-    return [patch("core.hub.merge._decide", decide)]
+    original: Any = merging._take_in
+    return [patch("core.hub.merge._take_in", decide)]
 
 
 def _loser_not_recorded() -> list[Patch]:
@@ -259,8 +259,8 @@ def _operator_clears() -> list[Patch]:
         original(state, change, *context)
         state.conflicts = [found for found in state.conflicts if found.open or found.lost.dot not in opened]
 
-    original: Any = merging._decide
-    return [patch("core.hub.merge._decide", decide)]
+    original: Any = merging._take_in
+    return [patch("core.hub.merge._take_in", decide)]
 
 
 def _old_declaration() -> list[Patch]:

@@ -16,10 +16,6 @@ def test_its_namespace_is_not_propagated_to_members() -> None:
     assert namespace["metadata"]["labels"] == {"namespace.karmada.io/skip-auto-propagation": "true"}
 
 
-def test_a_credential_goes_to_its_own_member_only() -> None:
-    assert membership.credential_policy("m1")["spec"]["placement"] == {"clusterAffinity": {"clusterNames": ["m1"]}}
-
-
 def test_each_member_learns_its_own_name() -> None:
     rules = membership.identity_policy({"m2", "m1"}, OWNER)["spec"]["overrideRules"]
     assert [(r["targetCluster"]["clusterNames"], r["overriders"]["plaintext"][0]["value"]) for r in rules] == [

@@ -1,7 +1,7 @@
 """What Karmada gets to see of a head."""
 
 from api.federated_context import Direction
-from core.hub import project
+from core.hub import project, propagation
 from tests.unit.core.scene import advance, change, context, dot, payload, spec
 
 
@@ -16,24 +16,14 @@ def test_live_items_are_served_with_their_dots_and_deleted_ones_are_tombstones()
     assert (served.digest, served.chain_digest, served.version) == (head.digest, head.chain_digest, 2)
 
 
-def test_the_policy_selects_this_context_alone_and_prepared_members_only() -> None:
-    named = context(spec().model_copy(update={"clusters": ["m2", "m1"]}))
-    policy = project.propagation_policy(named)["spec"]
-    (selector,) = policy["resourceSelectors"]
-    assert (selector["kind"], selector["name"], selector["namespace"]) == ("MCPContext", "demo", "team")
-    affinity = policy["placement"]["clusterAffinity"]
-    assert affinity["clusterNames"] == ["m1", "m2"]
-    assert affinity["labelSelector"]["matchLabels"] == {"mcpfed.io/ready": "true"}
-
-
 def test_what_is_projected_is_collected_with_its_context() -> None:
     head = advance(None, [])
     assert head is not None
-    for obj in (project.mcp_context(context(), head), project.propagation_policy(context())):
+    for obj in (project.mcp_context(context(), head), propagation.propagation_policy(context())):
         assert obj["metadata"]["ownerReferences"][0]["uid"] == "u-1"
 
 
-def test_members_are_told_which_items_are_local_and_only_where_some_are() -> None:
+def test_members_get_the_rules_by_which_items_are_local_only_where_some_are() -> None:
     head = advance(None, [])
     assert head is not None
     assert "localItems" not in project.mcp_context(context(), head)["spec"]
@@ -48,14 +38,14 @@ def test_what_is_wanted_no_longer_is_not_as_wanted() -> None:
     placed = context(spec().model_copy(update={"clusters": ["m1"]}))
     for stored, desired in (
         (project.mcp_context(present, head), project.mcp_context(plain, head)),
-        (project.propagation_policy(placed), project.propagation_policy(plain)),
+        (propagation.propagation_policy(placed), propagation.propagation_policy(plain)),
     ):
         assert project.is_applied(stored, stored)
         assert not project.is_applied(stored, desired)
 
 
 def test_what_karmada_adds_to_a_policy_is_as_wanted() -> None:
-    policy = project.propagation_policy(context())
+    policy = propagation.propagation_policy(context())
     stored = {**policy, "spec": {**policy["spec"], "preemption": "Never"}}
     assert project.is_applied(stored, policy)
 

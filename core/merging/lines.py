@@ -1,4 +1,6 @@
-"""diff3: three-way merge of texts by line, and of any sequence of strings by element.
+"""lines: three-way merge of texts by line (diff3), and of any sequence of strings by element.
+
+`three_way` chooses between this, `structure` and `yaml`, by what a text holds.
 
 Each side is compared with the base. Changes that overlap or touch make one region. A region that one side changed is
 taken from that side; one that both changed is a clash, unless both have the same there (Khanna, Kunal, Pierce:
@@ -52,7 +54,7 @@ class _Hunk(NamedTuple):
     side: int
     """0: ours, 1: theirs."""
     shift: int
-    """From its end on, an element of the base is so many places further on in the side."""
+    """An element of the base that comes after it is so many places further on in the side."""
 
 
 def _hunks(base: Sequence[str], changed: Sequence[str], side: int) -> Iterator[_Hunk]:

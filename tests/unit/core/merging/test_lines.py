@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.merging import text as text_merge
-from core.merging.text import merge_lines
+from core.merging import lines as lines
+from core.merging.lines import merge_lines
 
 SECONDS = 5.0
 """Far more than the bounded cost on a busy machine, far less than the unbounded one."""
@@ -102,7 +102,7 @@ def test_changes_clash_if_they_overlap_or_touch_and_otherwise_both_are_made(ours
 
 
 def test_without_comparisons_left_only_a_whole_side_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_merge, "MAX_COMPARISONS", 0)
+    monkeypatch.setattr(lines, "MAX_COMPARISONS", 0)
     assert merge_lines("a\nb\nc\n", "A\nb\nc\n", "a\nb\nC\n") is None
     assert merge_lines("a\nb\nc\n", "A\nb\nc\n", "a\nb\nc\n") == "A\nb\nc\n"
 
