@@ -11,10 +11,13 @@ PYTEST := $(BIN)/python -m pytest
 # What contexts are made of is nobody's prose.
 PROSE = $(shell git ls-files '*.md' ':!examples')
 
-.PHONY: up down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e test-faults check format generate requirements images bench-latency
+.PHONY: up tools down clean-fleet test test-unit test-contract test-model soak test-integration test-e2e test-faults check format generate requirements images bench-latency
 
 up: $(STAMP) sandbox ## local fleet, `pulumi up` of the reference stack, a table of what runs
 	$(BIN)/python -m fleet up $(if $(MEMBERS),--members $(MEMBERS))
+
+tools: $(STAMP) ## the programs of the fleet and its tests, built where they are missing: up to half an hour once
+	$(BIN)/python -m fleet tools
 
 down: $(STAMP) ## ends exactly what `make up` started; state stays
 	$(BIN)/python -m fleet down
@@ -36,13 +39,13 @@ test-model: $(STAMP) ## the protocol simulated, and its mutants killed
 soak: $(STAMP) ## a long simulation; MUTANT=<name> switches one rule off
 	$(BIN)/python -m tests.model.soak --runs $(RUNS) --seed $(SEED) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
 
-test-integration: $(STAMP) sandbox
+test-integration: $(STAMP) sandbox tools
 	$(PYTEST) tests/integration
 
-test-e2e: $(STAMP) sandbox
+test-e2e: $(STAMP) sandbox tools
 	$(PYTEST) tests/e2e
 
-test-faults: $(STAMP) sandbox ## processes killed, networks cut, disks full, under load; ends with a table of figures
+test-faults: $(STAMP) sandbox tools ## processes killed, networks cut, disks full, under load; ends with a table of figures
 	$(PYTEST) tests/faults
 
 check: $(STAMP) ## format, lint, types, import direction, generated files

@@ -25,7 +25,7 @@ from fleet.provisioning.provision import NotApplied, provision
 from fleet.provisioning.pulumi import PulumiError
 from fleet.state import CONTROL_PLANE, read_state
 from fleet.toolchain.background import made_in_background
-from fleet.toolchain.catalogue import CLUSTER_TOOLS
+from fleet.toolchain.catalogue import CLUSTER_TOOLS, STORE_TOOLS
 from fleet.toolchain.golang import GoError
 from fleet.toolchain.tools import ToolError, ensure_tools
 from kube.errors import ApiError, Unreachable
@@ -54,6 +54,13 @@ def up(members: MembersOption = None, bare: BareOption = False) -> None:
             if not bare:
                 asyncio.run(provision(layout, provisioning_tools(), progress))
     status() if bare else summary(layout)
+
+
+@app.command()
+def tools() -> None:
+    """Build whatever is missing of the programs that a fleet and its tests need."""
+    with _explained("Run `tools` again: it goes on where it stopped."), shown_progress() as progress:
+        ensure_tools((*CLUSTER_TOOLS, *needed_tools(), *STORE_TOOLS), progress)
 
 
 @app.command()
