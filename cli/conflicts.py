@@ -5,17 +5,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from api.federated_context import FederatedContext
 from api.item import ItemContent
 from cli import printing
 from cli.options import Common, Output
-from cli.subject import Subject, read, subject_of
+from cli.subject import Subject, all_contexts, read, subject_of
 from core.inspection.difference import Difference, unified
 from core.inspection.history import Conflict, ConflictState
 from core.inspection.history import conflicts as on_record
 from core.inspection.resolve import dot_text
 from core.values.canonical import size
-from kube.kinds import FEDERATED_CONTEXT
 
 OptionalContextArgument = Annotated[
     str | None, typer.Argument(metavar="[CONTEXT]", help="Only this one, with both contents compared.")
@@ -45,8 +43,7 @@ async def _subjects(options: Common, given: str | None) -> list[Subject]:
     async with await options.connect() as api:
         if given is not None:
             return [await read(api, given, options.namespace)]
-        listed = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, options.namespace)]
-        return [await subject_of(api, context) for context in listed]
+        return [await subject_of(api, context) for context in await all_contexts(api, options.namespace)]
 
 
 def _row(name: str, conflict: Conflict) -> list[str | Text]:

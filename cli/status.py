@@ -7,17 +7,34 @@ from contextlib import nullcontext
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import Field
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from api.federated_context import FederatedContext, Phase
+from api.federated_context import FederatedContextStatus, Phase
+from api.model import Extensible, KubernetesObject
 from cli import printing
 from cli.following import following
 from cli.options import Common, Output
 from cli.problem import Problem
 from kube.client import Api
 from kube.kinds import FEDERATED_CONTEXT
+
+
+class DeclarationOverview(Extensible):
+    """What is shown of a declaration. The rest is not read: a payload may have what this version does not know."""
+
+    mcp_server_name: str = ""
+    context_type: str = ""
+
+
+class ContextOverview(KubernetesObject):
+    """A FederatedContext without its payload."""
+
+    spec: DeclarationOverview
+    status: FederatedContextStatus = Field(default_factory=FederatedContextStatus)
+
 
 PHASE_STYLE = {Phase.APPLIED: "green", Phase.PENDING: "yellow", Phase.ERROR: "red"}
 HEADER = ("NAMESPACE", "CONTEXT", "TYPE", "SERVER", "VERSION", "APPLIED", "CONFLICTS", "LAST WRITER", "PHASE")
@@ -34,7 +51,7 @@ async def status(
     async with await options.connect() as api:
         if watch:
             await _watch(api, options)
-        contexts = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, options.namespace)]
+        contexts = [ContextOverview.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, options.namespace)]
     if options.output is Output.JSON:
         printing.print_json(as_json(contexts))
     else:
@@ -42,7 +59,7 @@ async def status(
     raise typer.Exit(0 if in_sync(contexts) else printing.OUT_OF_SYNC)
 
 
-def in_sync(contexts: Sequence[FederatedContext]) -> bool:
+def in_sync(contexts: Sequence[ContextOverview]) -> bool:
     """Whether every context is served as its head says, everywhere, and no conflict is open."""
     return all(
         context.status.phase is Phase.APPLIED
@@ -52,7 +69,7 @@ def in_sync(contexts: Sequence[FederatedContext]) -> bool:
     )
 
 
-def as_json(contexts: Sequence[FederatedContext]) -> dict[str, Any]:
+def as_json(contexts: Sequence[ContextOverview]) -> dict[str, Any]:
     """For programs: name and status of every context."""
     rows: list[dict[str, Any]] = [
         {
@@ -67,7 +84,7 @@ def as_json(contexts: Sequence[FederatedContext]) -> dict[str, Any]:
     return {"inSync": in_sync(contexts), "contexts": rows}
 
 
-def as_table(contexts: Sequence[FederatedContext]) -> RenderableType:
+def as_table(contexts: Sequence[ContextOverview]) -> RenderableType:
     """For people."""
     if not contexts:
         return Text("no FederatedContext on this control plane")
@@ -75,7 +92,7 @@ def as_table(contexts: Sequence[FederatedContext]) -> RenderableType:
     return Group(table, *_explanations(contexts))
 
 
-def _row(context: FederatedContext) -> list[str | Text]:
+def _row(context: ContextOverview) -> list[str | Text]:
     status = context.status
     return [
         context.metadata.namespace,
@@ -90,7 +107,7 @@ def _row(context: FederatedContext) -> list[str | Text]:
     ]
 
 
-def _explanations(contexts: Sequence[FederatedContext]) -> list[Text]:
+def _explanations(contexts: Sequence[ContextOverview]) -> list[Text]:
     lines: list[str] = []
     for context in contexts:
         status, name = context.status, f"{context.metadata.namespace}/{context.metadata.name}"
@@ -111,7 +128,7 @@ async def _watch(api: Api, options: Common) -> NoReturn:
         with Live(auto_refresh=False) if options.output is Output.TABLE else nullcontext() as live:
             while True:
                 changed.clear()
-                contexts = [FederatedContext.parse(raw) for _, raw in sorted(reflector.cache.items())]
+                contexts = [ContextOverview.parse(raw) for _, raw in sorted(reflector.cache.items())]
                 if live:
                     live.update(as_table(contexts), refresh=True)
                 else:

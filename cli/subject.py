@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from api.context_revision import ContextRevision, ContextRevisionSpec
 from api.federated_context import FederatedContext
 from api.model import ObjectMeta
 from api.names import CONTEXT_LABEL
 from cli.options import Common
-from cli.problem import Problem
+from cli.printing import note
+from cli.problem import Problem, first_error
 from kube.client import Api
-from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object
+from kube.kinds import CONTEXT_REVISION, FEDERATED_CONTEXT, Object, ObjectKey
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,39 @@ async def find(api: Api, given: str, namespace: str | None) -> FederatedContext:
     """The context that a person names.
 
     Raises:
-        Problem: there is none of that name, or one in each of several namespaces.
+        Problem: there is none of that name, or one in each of several namespaces, or it cannot be read.
     """
     prefix, _, name = given.rpartition("/")
     if prefix and namespace and prefix != namespace:
         raise Problem(f"{given} is not in namespace {namespace}: leave out --namespace or {prefix}/")
     scope = prefix or namespace
-    found = [FederatedContext.parse(raw) for raw in await api.list(FEDERATED_CONTEXT, scope)]
-    found = [context for context in found if context.metadata.name == name]
+    listed = await api.list(FEDERATED_CONTEXT, scope)
+    found = [raw for raw in listed if raw["metadata"]["name"] == name]
     if len(found) == 1:
-        return found[0]
+        return _parsed(found[0])
     if found:
-        candidates = ", ".join(sorted(map(full_name, found)))
+        candidates = ", ".join(sorted(str(ObjectKey.of(raw)) for raw in found))
         raise Problem(f"{name} is the name of {len(found)} contexts, say which: {candidates}")
     where = f"namespace {scope}" if scope else "any namespace"
     raise Problem(f"no FederatedContext {name} in {where}: `mcpfed status` lists them")
+
+
+async def all_contexts(api: Api, namespace: str | None) -> list[FederatedContext]:
+    """All contexts in a namespace, or in all; one that cannot be read is noted and left out."""
+    contexts: list[FederatedContext] = []
+    for raw in await api.list(FEDERATED_CONTEXT, namespace):
+        try:
+            contexts.append(_parsed(raw))
+        except Problem as problem:
+            note(f"left out: {problem}")
+    return contexts
+
+
+def _parsed(raw: Object) -> FederatedContext:
+    try:
+        return FederatedContext.parse(raw)
+    except ValidationError as error:
+        raise Problem(f"{ObjectKey.of(raw)} cannot be read: {first_error(error)}") from error
 
 
 async def load(options: Common, given: str) -> Subject:

@@ -27,7 +27,13 @@ class ContextReconciler:
         self._report = report
 
     async def reconcile(self, key: ObjectKey) -> Result:
-        """Brings one context to rest."""
+        """Brings one context to rest; whatever comes of it is reported."""
+        try:
+            return await self._reconcile(key)
+        finally:
+            self._report(key)
+
+    async def _reconcile(self, key: ObjectKey) -> Result:
         observed = gather(self._caches, key)
         if observed is None:
             await self._forget(key)
@@ -37,7 +43,6 @@ class ContextReconciler:
                 await self._committer.commit(observed)
                 self._caches.held_back[key] = self._committer.held_back(observed)
             await self._project(observed)
-        self._report(key)
         return Done()
 
     async def _project(self, observed: Observed) -> None:

@@ -16,7 +16,7 @@ from core.hub.placement import placed
 from core.values import canonical
 from core.values.chain import linked
 from kube.controller import Stalled
-from kube.kinds import ObjectKey
+from kube.kinds import Object, ObjectKey
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def gather(caches: ControlPlaneCaches, key: ObjectKey) -> Observed | None:
     try:
         context = FederatedContext.parse(raw)
     except ValidationError as error:
-        raise Stalled(REASON_INVALID_SPEC, f"{key}: {_first(error)}") from error
+        raise Stalled(
+            REASON_INVALID_SPEC, f"{key}: {_first(error, raw)}; members keep the last good version"
+        ) from error
     clusters = placed(context.spec, caches.labels())
     replicas = [replica for cluster in clusters if (replica := caches.replica(cluster, key))]
     return Observed(caches, key, context, clusters, replicas, caches.operators(key), _problem(context))
@@ -78,6 +80,12 @@ def _problem(context: FederatedContext) -> SpecProblem | None:
     return SpecProblem(REASON_PAYLOAD_TOO_LARGE, message)
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, raw: Object) -> str:
+    """Which field is wrong, and why; items by their names."""
     first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    match first["loc"]:
+        case ("spec", "contextPayload", "items", int() as index, *field):
+            place = ["item", raw["spec"]["contextPayload"]["items"][index].get("name", index), *field]
+        case loc:
+            place = loc
+    return f"{' '.join(map(str, place))}: {first['msg']}"

@@ -8,17 +8,18 @@ from datetime import datetime
 from api.condition import REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import ContextReplica, ContextReplicaStatus, SiteDecision, SiteState
 from api.context_revision import ContextRevisionSpec
+from api.federated_context import FederatedContextStatus
 from api.names import DECLARED_SITE, FEDERATION_MANAGER, INLINE_LIMIT_BYTES, revision_name
 from controllers.federation.caches import ControlPlaneCaches
 from controllers.federation.gather import Observed, gather
 from controllers.wall_clock import rfc3339
 from core.hub.cluster_state import MemberView
-from core.hub.context_status import SpecProblem, context_status
+from core.hub.context_status import SpecProblem, context_status, invalid_status
 from core.hub.outcomes import outcomes
 from core.hub.recover import may_be_merged
 from core.hub.retain import expired
 from core.values import version_vector
-from kube.controller import Done, RequeueAfter, Result
+from kube.controller import Done, RequeueAfter, Result, Stalled
 from kube.errors import NotFound
 from kube.kinds import CONTEXT_REPLICA, CONTEXT_REVISION, Object, ObjectKey
 from kube.reflector import Reflector
@@ -34,7 +35,11 @@ class ContextReporter:
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Brings the reports on one context up to date."""
-        observed = gather(self._caches, key)
+        try:
+            observed = gather(self._caches, key)
+        except Stalled as stalled:
+            await self._report_invalid(key, stalled.message)
+            raise
         if observed is None:
             return Done()
         await self._report(observed)
@@ -53,6 +58,13 @@ class ContextReporter:
         key, wire = observed.key, status.wire()
         absent = dict.fromkeys(observed.context.status.wire().keys() - wire.keys())
         await self._write_status(self._caches.contexts, key, {**absent, **wire})
+
+    async def _report_invalid(self, key: ObjectKey, message: str) -> None:
+        raw = self._caches.contexts.cache[key]
+        before = FederatedContextStatus.model_validate(raw.get("status", {}))
+        status = invalid_status(before, message, raw["metadata"]["generation"], rfc3339(self._now()))
+        if status != before:
+            await self._write_status(self._caches.contexts, key, status.wire())
 
     def _problem(self, observed: Observed) -> SpecProblem | None:
         left = self._caches.held_back.get(observed.key, {}).get(DECLARED_SITE, ())

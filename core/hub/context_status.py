@@ -69,6 +69,22 @@ def context_status(
     )
 
 
+def invalid_status(before: FederatedContextStatus, message: str, generation: int, now: str) -> FederatedContextStatus:
+    """The status while the declaration cannot be read: the rest stays as it was, as does what members serve.
+
+    Args:
+        before: the previous status.
+        message: what is wrong, where, and what to do.
+        generation: of the declaration.
+        now: RFC 3339, for conditions that are new.
+    """
+    aspects = {c.READY: False, c.RECONCILING: False, c.STALLED: True}
+    verdicts = {kind: Verdict(holds, c.REASON_INVALID_SPEC, message[:MESSAGE_LIMIT]) for kind, holds in aspects.items()}
+    others = [condition for condition in before.conditions if condition.type not in verdicts]
+    found = [*conditions(before.conditions, verdicts, generation, now), *others]
+    return before.model_copy(update={"observed_generation": generation, "phase": Phase.ERROR, "conditions": found})
+
+
 def _counts(states: Sequence[ClusterState]) -> ClusterCounts:
     found = Counter(state.state for state in states)
     return ClusterCounts(

@@ -169,6 +169,33 @@ async def test_member_changes_that_do_not_fit_stay_undecided_and_are_reported_an
     await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2", "big": "small"})
 
 
+async def test_a_declaration_that_cannot_be_read_is_reported_with_item_and_field_and_stops_nothing_else(
+    plane: Api, namespace: str
+) -> None:
+    await declare(plane, namespace, {"a": "1"})
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: status(c).get("version") == 1)
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 2**63 - 1}}}
+    item = {"name": "big", "definition": {"inputSchema": schema}}
+    wanted = {"mcpServerName": "s", "contextType": "tools", "contextPayload": {"items": [item]}}
+    metadata = {"name": "demo", "namespace": namespace}
+    await plane.apply(FEDERATED_CONTEXT, {"metadata": metadata, "spec": wanted}, "tests", force=True)
+    stalled = await until(
+        plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: reasons(c).get("Stalled") == "InvalidSpec"
+    )
+    assert (status(stalled)["phase"], status(stalled)["version"]) == ("Error", 1)
+    assert status(stalled)["observedGeneration"] == stalled["metadata"]["generation"]
+    message = next(one["message"] for one in status(stalled)["conditions"] if one["type"] == "Stalled")
+    assert "item big definition" in message
+    await declare(plane, namespace, {"a": "2"})
+    await until(plane, MCP_CONTEXT, namespace, "demo", lambda c: served(c) == {"a": "2"})
+    await until(plane, FEDERATED_CONTEXT, namespace, "demo", lambda c: "InvalidSpec" not in reasons(c).values())
+
+
+def reasons(context: Object) -> dict[str, str]:
+    """Of the conditions that hold, by type."""
+    return {one["type"]: one["reason"] for one in status(context).get("conditions", []) if one["status"] == "True"}
+
+
 async def test_a_suspended_context_waits_and_goes_on_when_it_is_resumed(plane: Api, namespace: str) -> None:
     await declare(plane, namespace, {"a": "1"})
     await until(plane, MCP_CONTEXT, namespace, "demo", served)

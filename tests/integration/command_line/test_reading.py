@@ -148,6 +148,26 @@ async def test_status_is_in_sync_only_when_every_cluster_serves_the_head(mcpfed:
     assert (applied.code, "Applied" in applied.out) == (0, True)
 
 
+async def test_a_context_that_cannot_be_read_is_shown_and_hinders_no_other(
+    mcpfed: Mcpfed, plane: Api, demo: str
+) -> None:
+    namespace = demo.partition("/")[0]
+    item = {"name": "big", "definition": {"maximum": 2**63 - 1}}
+    wanted = {"mcpServerName": "s", "contextType": "tools", "contextPayload": {"items": [item]}}
+    metadata = {"name": "broken", "namespace": namespace}
+    await plane.apply(FEDERATED_CONTEXT, {"metadata": metadata, "spec": wanted}, "tests")
+    await until(plane, FEDERATED_CONTEXT, namespace, "broken", lambda c: c.get("status", {}).get("phase") == "Error")
+    shown = await mcpfed("status", "-n", namespace)
+    assert (shown.code, "InvalidSpec" in shown.out, "item big definition" in shown.out) == (1, True, True)
+    assert (await mcpfed("get", demo, "-o", "json")).json["version"] == 3
+    listed = await mcpfed("conflicts", "-n", namespace)
+    assert listed.code != 2
+    assert f"left out: {namespace}/broken cannot be read" in listed.err
+    refused = await mcpfed("get", f"{namespace}/broken")
+    assert (refused.code, f"error: {namespace}/broken cannot be read" in refused.err) == (2, True)
+    await plane.delete(FEDERATED_CONTEXT, namespace, "broken")
+
+
 async def test_a_watched_status_is_printed_again_whenever_it_changes_until_ctrl_c(
     mcpfed_environment: dict[str, str], plane: Api, demo: str
 ) -> None:

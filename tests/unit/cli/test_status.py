@@ -5,20 +5,19 @@ from typing import Any
 
 from rich.console import Console
 
-from api.federated_context import FederatedContext
-from cli.status import as_json, as_table, in_sync
+from cli.status import ContextOverview, as_json, as_table, in_sync
 from tests.unit.core.scene import context
 
 
-def reporting(**status: Any) -> FederatedContext:
+def reporting(**status: Any) -> ContextOverview:
     wire = {"observedGeneration": 1, "phase": "Applied", "version": 3, "applied": "2/2", **status}
     original = context()
-    return FederatedContext.model_validate(
+    return ContextOverview.model_validate(
         {"metadata": original.metadata.wire(), "spec": original.spec.wire(), "status": wire}
     )
 
 
-def rendered(*contexts: FederatedContext) -> str:
+def rendered(*contexts: ContextOverview) -> str:
     stream = StringIO()
     Console(file=stream, width=200).print(as_table(contexts))
     return stream.getvalue()
