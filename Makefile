@@ -2,7 +2,7 @@
 PYTHON ?= python3
 MEMBERS ?=
 RUNS ?= 1000000
-SEED ?= 1
+SEED ?=
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,8 +36,8 @@ test-contract: $(STAMP)
 test-model: $(STAMP) ## the protocol simulated, and its mutants killed
 	$(PYTEST) tests/model
 
-soak: $(STAMP) ## a long simulation; MUTANT=<name> switches one rule off
-	$(BIN)/python -m tests.model.soak --runs $(RUNS) --seed $(SEED) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
+soak: $(STAMP) ## a long simulation, from new seeds unless SEED is given; MUTANT=<name> switches one rule off
+	$(BIN)/python -m tests.model.soak --runs $(RUNS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT))
 
 test-integration: $(STAMP) sandbox tools
 	$(PYTEST) tests/integration

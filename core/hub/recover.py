@@ -88,18 +88,26 @@ def _take_change(
     state.causes.setdefault(change.dot.site, []).append(change.item)
     if refused(state, revised, base, spec):
         return
-    if held is None or is_fast_forward(held, revised, base) or held.digest == revised.digest:
+    if held is None or held.digest == revised.digest or _had_seen(change, held, seen, inventory):
         state.items[change.item] = revised
-    elif (
-        base is not None
-        and not version_vector.covers(seen, base)
-        and version_vector.covers(inventory.version_vector, base)
-        and version_vector.covers(inventory.version_vector, held.dot)
-        and version_vector.covers(seen, held.dot)
-    ):
-        state.items[change.item] = revised  # it stands on a lost item, which had replaced what we held
     else:
         settle_concurrent(state, held, revised, None, base, spec, merger)
+
+
+def _had_seen(change: Change, held: RevisionItem, seen: dict[str, str], inventory: Inventory) -> bool:
+    """Whether a change's writer had seen what we hold, or a lost item that had replaced it.
+
+    No lost item had, if the site hands over the item as well: that is what its revision holds, and it came after what
+    the change stands on.
+    """
+    base = change.base_dot
+    if is_fast_forward(held, revised_item(change), base):
+        return True
+    if base is None or any(item.name == change.item for item in inventory.items):
+        return False
+    there, here = inventory.version_vector, seen
+    was_lost = version_vector.covers(there, base) and not version_vector.covers(here, base)
+    return was_lost and version_vector.covers(there, held.dot) and version_vector.covers(here, held.dot)
 
 
 def _take_back(

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from api.context_replica import Change, ContextReplicaSpec, SiteState
 from api.context_revision import ContextRevisionSpec
 from core.hub import advance as advancing
-from core.hub import compact, declare
+from core.hub import compact, declare, recover
 from core.hub import merge as merging
 from core.hub.merge import Merger
 from core.member import collect
@@ -39,6 +39,8 @@ class Mutant:
     patches: Callable[[], list[Patch]]
     first_seed: int = 1
     """Of the runs in which it is found out: other than 1 where it takes a rare one."""
+    steps: int = 30
+    """Of those runs."""
 
     @contextmanager
     def applied(self) -> Generator[None]:
@@ -278,6 +280,14 @@ def _recover_while_behind() -> list[Patch]:
     return [patch("tests.model.world.World._is_recovery_behind", _always(False))]
 
 
+def _trust_any_lost_base() -> list[Patch]:
+    def had_seen(change: Change, held: Any, seen: Any, inventory: Any) -> bool:
+        return original(change, held, seen, inventory.model_copy(update={"items": []}))
+
+    original: Any = recover._had_seen
+    return [patch("core.hub.recover._had_seen", had_seen)]
+
+
 def _plan_without_kept() -> list[Patch]:
     def planned(journal: Journal, revision: Desired, present: Present) -> Plan | Refusal | None:
         found = original(journal, revision, present)
@@ -315,6 +325,13 @@ MUTANTS: dict[str, Mutant] = {
     "operator-clears": Mutant("an unseen conflict outlives a decision", Invariant.I2_NO_LOSS, _operator_clears),
     "recover-while-behind": Mutant(
         "a recovery is decided on what is stored", Invariant.I1_ORDER, _recover_while_behind, first_seed=7_720_050_800
+    ),
+    "trust-any-lost-base": Mutant(
+        "what a site has not applied it has not seen",
+        Invariant.I9_RECOVERY,
+        _trust_any_lost_base,
+        first_seed=7_750_070_000,
+        steps=20,
     ),
     "old-declaration": Mutant("a declaration is taken in once", Invariant.I11_NO_PHANTOM, _old_declaration),
 }

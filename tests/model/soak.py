@@ -2,6 +2,7 @@
 
 import argparse
 import multiprocessing
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -31,6 +32,7 @@ class Batch:
 def main(arguments: list[str] | None = None) -> int:
     """0 if no invariant was violated, else 1."""
     chosen = _parser().parse_args(arguments)
+    chosen.seed = secrets.randbits(40) if chosen.seed is None else chosen.seed
     console, total = Console(), Tally()
     with _progress(console) as progress, multiprocessing.get_context("spawn").Pool(chosen.jobs) as pool:
         task = progress.add_task("simulating", total=chosen.runs, violations=0)
@@ -59,7 +61,9 @@ def _batches(chosen: argparse.Namespace) -> Iterator[Batch]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.model.soak", description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count on")
+    parser.add_argument(
+        "--seed", type=int, help="of the first run; the next ones count on; default: one never run before"
+    )
     parser.add_argument("--steps", type=int, default=STEPS, help="operations in each run")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a rule to switch off")

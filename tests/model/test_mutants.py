@@ -7,14 +7,13 @@ from tests.model.simulation import run_many
 
 BUDGET = 10_000
 """Runs within which a mutant must be found out."""
-STEPS = 30
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_rule_that_is_switched_off_is_missed(name: str) -> None:
     mutant = MUTANTS[name]
     with mutant.applied():
-        tally = run_many(range(mutant.first_seed, mutant.first_seed + BUDGET), STEPS, until=mutant.killed_by)
+        tally = run_many(range(mutant.first_seed, mutant.first_seed + BUDGET), mutant.steps, until=mutant.killed_by)
     found = {violation.invariant.name for _, violation in tally.violations}
     missed = f"{name}: nobody notices that it no longer holds that {mutant.rule}; {tally}, {sorted(found)}"
     assert mutant.killed_by.name in found, missed
