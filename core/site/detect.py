@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.condition import REASON_INVALID_ITEM
+from api.condition import REASON_INVALID_ITEM, REASON_PAYLOAD_TOO_LARGE
 from api.context_replica import Change, Problem
 from api.dot import Dot
-from api.item import ItemContent
+from api.item import ContextType, ItemContent
+from api.names import INLINE_LIMIT_BYTES
 from core.site.journal import Held, Journal
-from core.values import clock
+from core.values import canonical, clock
 from core.values.canonical import content_digest
 from core.values.item_rules import check
 
@@ -55,19 +56,27 @@ def detect(journal: Journal, present: Present, now_millis: int) -> Journal:
 
 
 def withhold(journal: Journal, present: Present) -> tuple[Present, list[Problem]]:
-    """Local changes that would break an MCP list become unreadable, with a problem each.
+    """Local changes that no payload can hold, or that would break an MCP list, become unreadable, with a problem each.
 
-    What the journal expects is not judged: it came from the control plane, and only that can put it right.
+    So they keep no other change back. What the journal expects is not judged: it came from the control plane, and only
+    that can put it right.
     """
-    broken = {
-        name: faults
-        for name, content in present.contents.items()
-        if present.digests[name] != journal.expected(name) and (faults := check(journal.context_type, name, content))
-    }
-    if not broken:
+    changed = {name for name in present.contents if present.digests[name] != journal.expected(name)}
+    problems = [found for name in changed if (found := _fault(journal.context_type, name, present.contents[name]))]
+    if not problems:
         return present, []
-    problems = [problem(REASON_INVALID_ITEM, f"{name}: {faults[0]}", name) for name, faults in broken.items()]
-    return _without(present, frozenset(broken)), problems
+    withheld = sorted(problems, key=lambda found: found.item or "")
+    return _without(present, frozenset(found.item for found in withheld if found.item)), withheld
+
+
+def _fault(context_type: ContextType, name: str, content: ItemContent) -> Problem | None:
+    if faults := check(context_type, name, content):
+        return problem(REASON_INVALID_ITEM, f"{name}: {faults[0]}", name)
+    size = canonical.size([content.wire()])
+    if size <= INLINE_LIMIT_BYTES:
+        return None
+    message = f"{name}: {size} bytes, a whole payload has at most {INLINE_LIMIT_BYTES}: shorten it or split it"
+    return problem(REASON_PAYLOAD_TOO_LARGE, message, name)
 
 
 def problem(reason: str, message: str, item: str | None = None) -> Problem:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from api.context_replica import Change
 from api.dot import Dot
 from api.item import ContextType, ItemContent
+from api.names import INLINE_LIMIT_BYTES
 from core.site.brake import mass_deletion
 from core.site.detect import Present, detect, withhold
 from core.site.journal import Base, Held, Journal
@@ -106,6 +107,14 @@ def test_a_change_that_would_break_a_list_is_withheld_and_reported() -> None:
     assert seen.unreadable == {"a"}
     assert set(seen.digests) == set(seen.contents) == {"b"}
     assert [problem.item for problem in problems] == ["a"]
+
+
+def test_a_change_that_no_payload_can_hold_is_withheld_and_keeps_no_other_back() -> None:
+    large = ItemContent(definition={"uri": "resource:///a"}, data="A" * (INLINE_LIMIT_BYTES + 4))
+    seen, problems = withhold(journal(), Present.of({"a": large, "b": content("2", "b")}))
+    assert (seen.unreadable, set(seen.contents)) == ({"a"}, {"b"})
+    assert [(found.item, found.reason) for found in problems] == [("a", "PayloadTooLarge")]
+    assert str(INLINE_LIMIT_BYTES) in problems[0].message
 
 
 def test_what_the_control_plane_sent_is_not_withheld_whatever_it_is() -> None:
