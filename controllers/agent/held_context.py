@@ -66,13 +66,11 @@ class HeldContext:
         try:
             await self._detect_all()
             return RequeueAfter(await self._apply(newest) if newest else FULL_SCAN_SECONDS)
-        except OSError as error:
-            self._offer(self._holding.failed(error) if self._holding else None)
-            raise self._failed(error) from error
         except Exception as error:
-            # Ours: the controller logs it and tries again, and no other context suffers.
             self._offer(self._holding.failed(error) if self._holding else None)
-            raise
+            if isinstance(error, OSError):
+                raise self._failed(error) from error
+            raise  # ours: the controller logs it and tries again, and no other context suffers
         finally:
             self.scanned = True
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from api.context_replica import Change, Inventory, SiteState
 from api.context_revision import ContextRevisionSpec, RevisionItem
+from api.dot import Dot
 from api.federated_context import FederatedContextSpec
 from core.hub.decide import is_fast_forward
 from core.hub.merge import Merge, Merger, refused, revised_item, settle_concurrent
@@ -88,22 +89,23 @@ def _take_change(
     state.causes.setdefault(change.dot.site, []).append(change.item)
     if refused(state, revised, base, spec):
         return
-    if held is None or held.digest == revised.digest or _had_seen(change, held, seen, inventory):
+    if held is None or held.digest == revised.digest or _had_seen(revised, base, held, seen, inventory):
         state.items[change.item] = revised
     else:
         settle_concurrent(state, held, revised, None, base, spec, merger)
 
 
-def _had_seen(change: Change, held: RevisionItem, seen: dict[str, str], inventory: Inventory) -> bool:
+def _had_seen(
+    revised: RevisionItem, base: Dot | None, held: RevisionItem, seen: dict[str, str], inventory: Inventory
+) -> bool:
     """Whether a change's writer had seen what we hold, or a lost item that had replaced it.
 
     No lost item had, if the site hands over the item as well: that is what its revision holds, and it came after what
     the change stands on.
     """
-    base = change.base_dot
-    if is_fast_forward(held, revised_item(change), base):
+    if is_fast_forward(held, revised, base):
         return True
-    if base is None or any(item.name == change.item for item in inventory.items):
+    if base is None or any(item.name == revised.name for item in inventory.items):
         return False
     there, here = inventory.version_vector, seen
     was_lost = version_vector.covers(there, base) and not version_vector.covers(here, base)

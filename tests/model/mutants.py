@@ -281,8 +281,9 @@ def _recover_while_behind() -> list[Patch]:
 
 
 def _trust_any_lost_base() -> list[Patch]:
-    def had_seen(change: Change, held: Any, seen: Any, inventory: Any) -> bool:
-        return original(change, held, seen, inventory.model_copy(update={"items": []}))
+    def had_seen(*known: Any) -> bool:
+        *others, inventory = known
+        return original(*others, inventory.model_copy(update={"items": []}))
 
     original: Any = recover._had_seen
     return [patch("core.hub.recover._had_seen", had_seen)]
